@@ -1,0 +1,1 @@
+"""Analytics: hourly and daily statistics, the dashboard and exports."""

@@ -1,0 +1,1 @@
+"""Assistant: Gemini chat, leads, follow-ups, bookings and Excel reports."""

@@ -1,0 +1,1 @@
+"""Campaigns: segments, campaigns, recipients, business events and audience import."""

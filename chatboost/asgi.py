@@ -1,0 +1,26 @@
+"""The ASGI application: HTTP to Django, `/ws` to Channels."""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatboost.settings.dev")
+http = get_asgi_application()
+
+from channels.auth import AuthMiddlewareStack  # noqa: E402 the apps must be loaded first
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from django.conf import settings  # noqa: E402
+from django.urls import re_path  # noqa: E402
+
+from chatboost.core.work.pump import Pump  # noqa: E402
+from teams.consumers import Live  # noqa: E402
+
+if settings.EMBEDDED_PUMP:
+    Pump(settings.WORK_QUEUES).start()
+
+application = ProtocolTypeRouter(
+    {
+        "http": http,
+        "websocket": AuthMiddlewareStack(URLRouter([re_path(r"^ws/?$", Live.as_asgi())])),
+    }
+)

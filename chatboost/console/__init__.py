@@ -1,0 +1,1 @@
+"""Console: the admin site, its navigation and its own pages."""

@@ -1,0 +1,1 @@
+"""The console's own pages: the thread of a conversation, and the simulated phone."""

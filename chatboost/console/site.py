@@ -1,0 +1,107 @@
+"""The admin site of the console."""
+
+from collections.abc import Callable
+from functools import update_wrapper
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import SimpleTemplateResponse, TemplateResponse
+from django.urls import URLPattern, reverse
+from django.utils import timezone
+from django.utils.module_loading import autodiscover_modules
+from unfold.sites import UnfoldAdminSite
+
+from chatboost.console import home, search
+from chatboost.console.pages import urls as pages
+from chatboost.core.admin import registry
+from chatboost.core.admin.scoping import organization_of
+from teams import views
+
+View = Callable[..., HttpResponse]
+
+
+class ConsoleSite(UnfoldAdminSite):
+    """Lets in any active member of an organization; what each may do is asked of their role."""
+
+    index_template = "console/home.html"
+    index_title = "Home"
+    enable_nav_sidebar = True
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Tell whether the user may enter the console."""
+        user = request.user
+        return user.is_active and (organization_of(request) is not None or user.is_staff)
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Leave signing in to the account pages, so that lock-out and two-step sign-in cover the console."""
+        return views.enter_console(request)
+
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Leave signing out to the account pages too."""
+        return HttpResponseRedirect(reverse("account_logout"))
+
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Leave the password to the account pages too."""
+        return HttpResponseRedirect(reverse("account_change_password"))
+
+    def extra_urls(self) -> list[URLPattern]:
+        """Return the console's own pages; they come before the models' pages."""
+        return pages.patterns(self)
+
+    def admin_view(self, view: View, cacheable: bool = False) -> View:  # noqa: FBT
+        """Show and read times in the organization's zone."""
+        inner = super().admin_view(view, cacheable)
+
+        def in_zone(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            with timezone.override(zone_of(request)):
+                response = inner(request, *args, **kwargs)
+                # A template response renders itself later, outside of this block.
+                if isinstance(response, SimpleTemplateResponse) and not response.is_rendered:
+                    response.render()
+                return response
+
+        return update_wrapper(in_zone, inner)
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        """Show the home page."""
+        return super().index(request, {**home.context(request), **(extra_context or {})})
+
+    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        """Answer the sidebar's search for this organization and role.
+
+        Unfold's own remembers results per user, across organizations.
+        """
+        term = request.GET.get("s", "").strip()
+        results = search.find(self, request, term) if term else []
+        return TemplateResponse(
+            request,
+            "unfold/helpers/search_results.html",
+            {"results": results},
+            headers={"HX-Trigger": "search"},
+        )
+
+
+def zone_of(request: HttpRequest) -> ZoneInfo:
+    """Return the organization's time zone."""
+    organization = organization_of(request)
+    try:
+        return ZoneInfo(organization.time_zone if organization else "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
+
+
+def _make() -> ConsoleSite:
+    """Make the site with every room's pages."""
+    made = ConsoleSite(name="admin")
+    # Rows go one by one, through their service.
+    made.disable_action("delete_selected")
+    autodiscover_modules("admin")
+    for model, admin_class in registry.registered().items():
+        made.register(model, admin_class)
+    return made
+
+
+site = _make()

@@ -1,0 +1,174 @@
+"""The loop: claim, run, finish, until the queue is empty or the time is up."""
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import connection, transaction
+
+from chatboost.core import clock
+from chatboost.core.work import claim, failpoints, finish, kinds
+from chatboost.core.work.kinds import BatchKind, Dead, Decision, EffectKind, Item, Retry
+
+logger = structlog.get_logger(__name__)
+
+
+class LeaseOver(Exception):
+    """The lease ended before a call was made (a stopped process, a long line): it is somebody else's now."""
+
+
+MAX_TIME = timedelta(seconds=10)
+# On SQLite a batch holds the only write lock: keep it short.
+SQLITE_BATCH = 20
+
+
+def drain(
+    queue: str,
+    *,
+    names: Sequence[str] | None = None,
+    now: Callable[[], datetime] = clock.now,
+    max_time: timedelta = MAX_TIME,
+    is_stopping: Callable[[], bool] = lambda: False,
+) -> int:
+    """Run what is due in a queue (of some kinds only, if given); returns how many items were run."""
+    ends = time.monotonic() + max_time.total_seconds()
+    total = 0
+    while time.monotonic() < ends and not is_stopping():
+        items = claim.claim(queue, limit=_limit(), now=now(), kinds=names)
+        if not items:
+            break
+        failpoints.reach("work.claimed")
+        run(items, now=now)
+        total += len(items)
+    return total
+
+
+def run(items: Sequence[Item], *, now: Callable[[], datetime] = clock.now) -> None:
+    """Run leased items, kind by kind, in id order within a kind."""
+    ends = time.monotonic() + settings.WORK_LEASE.total_seconds()
+    for name, group in groupby(sorted(items, key=lambda item: (item.kind, item.id)), lambda item: item.kind):
+        kind = kinds.get(name)
+        batch = list(group)
+        if isinstance(kind, BatchKind):
+            _run_batch(kind, batch, now)
+        elif isinstance(kind, EffectKind):
+            _run_effects(kind, batch, now, ends)
+        else:
+            _decide(batch, {item.id: Dead(f"no such work kind: {name}") for item in batch}, now())
+
+
+def _limit() -> int:
+    return SQLITE_BATCH if connection.vendor == "sqlite" else 100
+
+
+def _run_batch(kind: BatchKind[Any, Any], items: Sequence[Item], now: Callable[[], datetime]) -> None:
+    try:
+        with transaction.atomic():
+            context = kind.load(items)
+            kind.save([kind.apply(item, context) for item in items], context)
+            failpoints.reach("work.batch_saved")
+            finish.finish(items, {}, now=now())
+        failpoints.reach("work.batch_committed")
+    except Exception as error:
+        if len(items) > 1:
+            for item in items:
+                _run_batch(kind, [item], now)
+            return
+        _fail(items, error, now())
+
+
+def _run_effects(
+    kind: EffectKind[Any, Any], items: Sequence[Item], now: Callable[[], datetime], ends: float
+) -> None:
+    try:
+        with transaction.atomic():
+            prepared = kind.prepare(items)
+            decided = {id_: value for id_, value in prepared.items() if isinstance(value, Decision)}
+            ready = [item for item in items if item.id in decided]
+            finish.finish(ready, decided, now=now())
+        failpoints.reach("work.intent_committed")
+    except Exception as error:
+        if len(items) > 1:
+            for item in items:
+                _run_effects(kind, [item], now, ends)
+            return
+        _fail(items, error, now())
+        return
+    pending = [item for item in items if item.id in prepared and item.id not in decided]
+    if pending:
+        _call_all(kind, [(item, prepared[item.id]) for item in pending], now, ends)
+
+
+def _call_all(
+    kind: EffectKind[Any, Any],
+    calls: Sequence[tuple[Item, Any]],
+    now: Callable[[], datetime],
+    ends: float,
+) -> None:
+    """Make the calls in threads; settle them as they come in, so a slow one holds nobody else's outcome."""
+    with ThreadPoolExecutor(max_workers=min(len(calls), settings.SEND_THREADS)) as threads:
+        running: dict[Future[Any], tuple[Item, Any]] = {
+            threads.submit(_call, kind, intent, ends): (item, intent) for item, intent in calls
+        }
+        while running:
+            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            failpoints.reach("work.effect_called")
+            results = [(*running.pop(future), _outcome(future)) for future in finished]
+            made = [result for result in results if not isinstance(result[2], LeaseOver)]
+            if made:
+                _settle(kind, made, now)
+
+
+def _call(kind: EffectKind[Any, Any], intent: Any, ends: float) -> Any:
+    if time.monotonic() >= ends:
+        logger.warning("work_lease_over_before_call", kind=kind.name)
+        raise LeaseOver
+    return kind.call(intent)
+
+
+def _outcome(future: Future[Any]) -> Any:
+    error = future.exception()
+    if error is None:
+        return future.result()
+    if not isinstance(error, Exception):
+        raise error
+    return error
+
+
+def _settle(
+    kind: EffectKind[Any, Any], results: Sequence[tuple[Item, Any, Any]], now: Callable[[], datetime]
+) -> None:
+    try:
+        with transaction.atomic():
+            decisions = kind.settle(results)
+            held = finish.still_held([item for item, _, _ in results])
+            finish.finish(held, decisions, now=now())
+            failpoints.reach("work.effect_settled")
+        failpoints.reach("work.effect_committed")
+    except Exception:
+        # The intent stays recorded; when the lease ends, the kind finds it and reconciles.
+        if len(results) == 1:
+            logger.exception("work_settle_failed", kind=kind.name, item=results[0][0].id)
+            return
+        for result in results:
+            _settle(kind, [result], now)
+
+
+def _fail(items: Sequence[Item], error: Exception, now: datetime) -> None:
+    if isinstance(error, finish.Fenced):
+        return
+    logger.warning("work_failed", kind=items[0].kind, item=items[0].id, exc_info=error)
+    _decide(items, {item.id: Retry(f"{type(error).__name__}: {error}") for item in items}, now)
+
+
+def _decide(items: Sequence[Item], decisions: dict[int, Decision], now: datetime) -> None:
+    try:
+        with transaction.atomic():
+            finish.finish(items, decisions, now=now)
+    except finish.Fenced:
+        logger.warning("work_fenced_while_failing", kind=items[0].kind, item=items[0].id)

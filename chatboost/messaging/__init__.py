@@ -1,0 +1,1 @@
+"""Messaging: bots, channels, contacts, conversations, messages and the vendors that carry them."""

@@ -1,0 +1,91 @@
+"""Bots with their channels."""
+
+from typing import Any
+
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from unfold.decorators import display
+
+from chatboost.core.admin import DetailLink, OrganizationAdmin, ReadOnlyInline, link_on, register
+from chatboost.core.admin.display import EMPTY, choice_label, link
+from chatboost.messaging.admin.badges import SECRETS, channel_words
+from chatboost.messaging.models import Bot, Channel, ChannelHealth
+from chatboost.messaging.services import bots
+
+HEALTH_COLOURS = {ChannelHealth.OK: "success", ChannelHealth.DISABLED: "danger"}
+
+
+class ChannelInline(ReadOnlyInline):
+    """A bot's channels; each is changed on its own page."""
+
+    model = Channel
+    fields = readonly_fields = ("page", "kind", "address", "is_active", "health_label")
+    verbose_name_plural = "channels"
+
+    health_label = choice_label("health", HEALTH_COLOURS)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Leave the secrets where they are."""
+        return super().get_queryset(request).defer(*SECRETS)
+
+    @display(description="channel")
+    def page(self, channel: Channel) -> SafeString | str:
+        """Link to the channel's page."""
+        return link(channel)
+
+
+@register(Bot)
+class BotAdmin(OrganizationAdmin):
+    """A bot's page: what it is called, whether it answers, and through which channels."""
+
+    list_display = ("name", "channel_list", "chat", "is_active", "is_whatsapp_enabled", "created_at")
+    list_filter = ("is_active",)
+    search_fields = ("name__icontains",)
+    ordering = ("name", "id")
+    fields = ("name", "description", "is_active", "is_whatsapp_enabled")
+    inlines = (ChannelInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Load the channels along."""
+        channels = Prefetch("channels", Channel.objects.defer(*SECRETS))
+        return super().get_queryset(request).prefetch_related(channels)
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
+        """Show channels once there is a bot to have them."""
+        return self.inlines if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Bot, form: Any, change: bool) -> None:  # noqa: FBT
+        """Save through the service, which opens the simulated phone beside a new bot."""
+        values = {name: form.cleaned_data[name] for name in self.fields}
+        if change:
+            bots.update(obj, **values)
+            return
+        saved = bots.create(organization=request.organization, **values)  # type: ignore[attr-defined]
+        obj.__dict__.update(saved.__dict__)
+
+    def delete_model(self, request: HttpRequest, obj: Bot) -> None:
+        """Delete through the service."""
+        bots.delete(obj)
+
+    @display(description="channels")
+    def channel_list(self, bot: Bot) -> SafeString | str:
+        """Name the channels."""
+        return (
+            format_html_join(", ", "{}", ((channel_words(channel),) for channel in bot.channels.all()))
+            or EMPTY
+        )
+
+    @display(description="try it")
+    def chat(self, bot: Bot) -> SafeString:
+        """Link to the simulated phone."""
+        url = reverse("admin:messaging_bot_chat", args=[bot.pk])
+        return format_html('<a href="{}" class="cb-link">Open the chat</a>', url)
+
+
+@link_on(Bot)
+def _channels_link(request: HttpRequest, bot: Bot) -> DetailLink:
+    url = f"{reverse('admin:messaging_channel_changelist')}?bot__id__exact={bot.pk}"
+    return DetailLink("Channels", url, "settings_phone", "messaging.view_channel")

@@ -1,0 +1,124 @@
+"""Messages, with the attempts to send them and what the vendor said."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from unfold.contrib.filters.admin import RangeDateFilter
+from unfold.decorators import display
+
+from chatboost.core.admin import DetailLink, ReadOnlyAdmin, ReadOnlyInline, link_on, register
+from chatboost.core.admin.display import choice_label, json_block, shortened
+from chatboost.core.admin.filters import ChoicesDropdownFilter, OrganizationRelatedFilter
+from chatboost.messaging.admin.badges import CHANNEL_SECRETS, STATUS_COLOURS, channel_words
+from chatboost.messaging.models import AttemptState, DeliveryStatus, Message, SendAttempt
+
+ATTEMPT_COLOURS = {
+    AttemptState.SENDING: "info",
+    AttemptState.ACCEPTED: "success",
+    AttemptState.REJECTED: "danger",
+    AttemptState.UNKNOWN: "warning",
+}
+
+
+class AttemptInline(ReadOnlyInline):
+    """Each call to the vendor."""
+
+    model = SendAttempt
+    permission_model = Message
+    fields = readonly_fields = (
+        "number",
+        "state_label",
+        "started_at",
+        "finished_at",
+        "error_code",
+        "error_detail",
+    )
+    ordering = ("number",)
+    verbose_name_plural = "attempts to send"
+
+    state_label = choice_label("state", ATTEMPT_COLOURS)
+
+
+class StatusInline(ReadOnlyInline):
+    """Each status the vendor reported."""
+
+    model = DeliveryStatus
+    permission_model = Message
+    fields = readonly_fields = ("status", "occurred_at", "received_at", "error_code", "error_detail")
+    ordering = ("occurred_at", "id")
+    verbose_name_plural = "statuses from the vendor"
+
+
+@register(Message)
+class MessageAdmin(ReadOnlyAdmin):
+    """Messages of all conversations, newest first."""
+
+    list_display = (
+        "text_line",
+        "direction_label",
+        "status_label",
+        "contact",
+        "channel_name",
+        "origin",
+        "created_at",
+    )
+    list_filter = (
+        ("direction", ChoicesDropdownFilter),
+        ("status", ChoicesDropdownFilter),
+        ("origin_kind", ChoicesDropdownFilter),
+        ("bot", OrganizationRelatedFilter),
+        ("created_at", RangeDateFilter),
+    )
+    allowed_lookups = ("conversation__id__exact", "contact__id__exact")
+    search_fields = ("external_id__exact", "contact__phone__startswith")
+    search_help_text = "Phone number, or the vendor’s message id"
+    list_select_related = ("contact", "channel")
+    list_filter_submit = True
+    ordering = ("-id",)
+    inlines = (AttemptInline, StatusInline)
+    fieldsets = (
+        (None, {"fields": ("text", ("direction_label", "status_label"), ("reason", "reason_detail"))}),
+        ("Where", {"fields": (("bot", "channel"), ("contact", "conversation"), "origin")}),
+        (
+            "When",
+            {"fields": (("created_at", "sent_at"), ("delivered_at", "read_at"))},
+        ),
+        ("Content", {"fields": ("type", "content_json", "external_id", "reply_to_external_id", "uuid")}),
+    )
+
+    status_label = choice_label("status", STATUS_COLOURS)
+    direction_label = choice_label("direction", {"inbound": "info", "outbound": "default"})
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Leave the channels' secrets where they are."""
+        return super().get_queryset(request).defer(*CHANNEL_SECRETS)
+
+    @display(description="text")
+    def text_line(self, message: Message) -> str:
+        """Show the start of the text."""
+        return shortened(message.text) or f"[{message.type}]"
+
+    @display(description="channel")
+    def channel_name(self, message: Message) -> SafeString:
+        """Name the channel."""
+        return channel_words(message.channel)
+
+    @display(description="written by", ordering="origin_kind")
+    def origin(self, message: Message) -> str:
+        """Say who wrote it."""
+        number = f" {message.origin_id}" if message.origin_id else ""
+        return f"{message.get_origin_kind_display()}{number}"
+
+    @display(description="content")
+    def content_json(self, message: Message) -> Any:
+        """Show the whole content."""
+        return json_block(message.content)
+
+
+@link_on(Message)
+def _thread_link(request: HttpRequest, message: Message) -> DetailLink:
+    url = reverse("admin:messaging_conversation_thread", args=[message.conversation_id])
+    return DetailLink("Open the conversation", url, "forum", "messaging.view_message")

@@ -1,0 +1,1 @@
+"""Shapes that this room's API takes and shows."""

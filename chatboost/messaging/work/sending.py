@@ -1,0 +1,295 @@
+"""Sends in three steps: the intent is committed, the vendor is called, the outcome is committed.
+
+An unclear outcome is never sent again blindly. The item waits, its lane closed so that nothing overtakes it,
+for the vendor's status echo; after the grace, and only when later sends on the same number have been echoed,
+silence is evidence and the message goes once more; otherwise it is held for an operator.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from django.conf import settings
+
+from chatboost.core import clock, live
+from chatboost.core.models import WorkItem, WorkState
+from chatboost.core.work.kinds import Decision, Defer, Done, EffectKind, Item, Retry
+from chatboost.messaging import gate
+from chatboost.messaging.models import (
+    STATUS_RANK,
+    AttemptState,
+    DeliveryStatus,
+    Message,
+    MessageStatus,
+    SendAttempt,
+)
+from chatboost.messaging.providers import registry
+from chatboost.messaging.providers.base import (
+    Accepted,
+    Credentials,
+    OutboundMessage,
+    Outcome,
+    Rejected,
+    Unknown,
+)
+from chatboost.messaging.providers.errors import ProviderError
+from chatboost.messaging.services import channels, messages, receipts
+from chatboost.messaging.work import orphans
+
+logger = structlog.get_logger(__name__)
+
+# The first send and one more when silence is evidence. Attempts that the vendor refused don't count.
+MAX_UNCLEAR = 2
+
+OPEN_ATTEMPTS = [AttemptState.SENDING, AttemptState.UNKNOWN]
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What was tried before: the last attempt, and how many have no known outcome."""
+
+    last: SendAttempt
+    unclear_count: int
+
+    @property
+    def is_unclear(self) -> bool:
+        """Whether the last attempt may have reached the person."""
+        return self.last.state in OPEN_ATTEMPTS
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One call to make: everything resolved, nothing of the database."""
+
+    attempt_id: int
+    message_id: int
+    channel_kind: str
+    credentials: Credentials
+    outbound: OutboundMessage
+
+
+class SendKind(EffectKind[Intent, Outcome]):
+    """Sends queued messages."""
+
+    name = messages.SEND_KIND
+
+    def prepare(self, items: Sequence[Item]) -> Mapping[int, Intent | Decision]:
+        """Ask the gate again, record an attempt for each message that goes."""
+        now = clock.now()
+        rows = _locked([item.subject_id for item in items])
+        pasts = _pasts(list(rows))
+        results: dict[int, Intent | Decision] = {}
+        new: list[tuple[Item, SendAttempt]] = []
+        for item in items:
+            message = rows.get(item.subject_id)
+            decision = _decide(message, pasts.get(item.subject_id), now)
+            if decision is not None or message is None:
+                results[item.id] = decision or Done()
+                continue
+            new.append((item, _attempt(message, pasts.get(message.pk), now)))
+        SendAttempt.objects.bulk_create([attempt for _, attempt in new])
+        results |= {item.id: _intent(rows[item.subject_id], attempt) for item, attempt in new}
+        _save(rows.values(), now)
+        return results
+
+    def call(self, intent: Intent) -> Outcome:
+        """Call the vendor, once."""
+        return registry.create(intent.channel_kind, intent.credentials).send(intent.outbound)
+
+    def settle(self, results: Sequence[tuple[Item, Intent, Outcome | Exception]]) -> Mapping[int, Decision]:
+        """Record what the vendor said."""
+        now = clock.now()
+        rows = _locked([intent.message_id for _, intent, _ in results])
+        attempts = SendAttempt.objects.in_bulk([intent.attempt_id for _, intent, _ in results])
+        decisions: dict[int, Decision] = {}
+        for item, intent, outcome in results:
+            message, attempt = rows.get(intent.message_id), attempts.get(intent.attempt_id)
+            if message is None or attempt is None:
+                continue  # removed while the vendor was called: nothing is left to record, the item is done
+            known = Unknown(repr(outcome)) if isinstance(outcome, Exception) else outcome
+            _record(attempt, known, now)
+            decisions[item.id] = _settle_one(message, item, known, now)
+        SendAttempt.objects.bulk_update(
+            attempts.values(), ["state", "external_id", "error_code", "error_detail", "finished_at"]
+        )
+        _save(rows.values(), now)
+        _join_orphans(rows.values())
+        return decisions
+
+
+def _locked(message_ids: Sequence[int]) -> dict[int, Message]:
+    rows = (
+        Message.objects.filter(pk__in=message_ids)
+        .select_related("channel", "conversation__contact", "conversation__channel__bot")
+        .select_for_update(of=("self",))
+        .order_by("id")
+    )
+    return {message.pk: message for message in rows}
+
+
+def _pasts(message_ids: Sequence[int]) -> dict[int, Past]:
+    attempts: dict[int, list[SendAttempt]] = {}
+    for attempt in SendAttempt.objects.filter(message_id__in=message_ids).order_by("number"):
+        attempts.setdefault(attempt.message_id, []).append(attempt)
+    return {
+        message_id: Past(rows[-1], sum(row.state in OPEN_ATTEMPTS for row in rows))
+        for message_id, rows in attempts.items()
+    }
+
+
+def _decide(message: Message | None, past: Past | None, now: datetime) -> Decision | None:
+    """Return a decision, or None when the message goes now."""
+    if message is None or STATUS_RANK[MessageStatus(message.status)] >= STATUS_RANK[MessageStatus.SENT]:
+        return Done()
+    if past is None or not past.is_unclear or message.channel.kind in registry.LOCAL_KINDS:
+        return _ask_gate(message, now)
+    return _reconcile(message, past, now)
+
+
+def _ask_gate(message: Message, now: datetime) -> Decision | None:
+    verdict = _verdict(message, now)
+    if verdict.action is gate.Action.DEFER and verdict.until:
+        return Defer(verdict.until)
+    if verdict.is_allowed:
+        return None
+    message.status = MessageStatus.REFUSED
+    message.reason, message.reason_detail = verdict.reason, verdict.explanation
+    return Done()
+
+
+def _verdict(message: Message, now: datetime) -> gate.Verdict:
+    return gate.check(messages.facts(message.conversation, message.type), now=now)
+
+
+def _reconcile(message: Message, past: Past, now: datetime) -> Decision | None:
+    """Return what to do about an unclear attempt; None when it may be sent again."""
+    message.status = MessageStatus.UNKNOWN
+    since = past.last.started_at
+    if now < since + settings.SEND_UNKNOWN_GRACE:
+        return Defer(since + settings.SEND_UNKNOWN_GRACE)
+    # A message that may be there already is never `refused`, which a late echo could not undo.
+    may_repeat = past.unclear_count < MAX_UNCLEAR and _verdict(message, now).is_allowed
+    if may_repeat and _is_silence_evidence(message, past.last):
+        logger.warning("send_repeated_after_silence", message=message.pk, attempt=past.last.number)
+        return None
+    if may_repeat and now < since + settings.SEND_UNKNOWN_HOLD:
+        return Defer(min(now + settings.SEND_UNKNOWN_GRACE / 4, since + settings.SEND_UNKNOWN_HOLD))
+    message.reason = "outcome_unclear"
+    message.reason_detail = "The vendor never said whether it took the message."
+    return Done()
+
+
+def _is_silence_evidence(message: Message, last: SendAttempt) -> bool:
+    """Whether a later send on the same number has been echoed: then the echoes do come, and ours did not.
+
+    An echo that has arrived but was not read yet may be ours.
+    """
+    unread = WorkItem.objects.filter(
+        kind=receipts.STATUS_KIND,
+        organization_id=message.organization_id,
+        state__in=[WorkState.READY, WorkState.LEASED],
+    )
+    return (
+        not unread.exists()
+        and DeliveryStatus.objects.filter(
+            channel_id=message.channel_id,
+            received_at__gt=last.started_at,
+            message__attempts__started_at__gt=last.started_at,
+        ).exists()
+    )
+
+
+def _attempt(message: Message, past: Past | None, now: datetime) -> SendAttempt:
+    message.status = MessageStatus.SENDING
+    return SendAttempt(
+        organization_id=message.organization_id,
+        message=message,
+        number=past.last.number + 1 if past else 1,
+        started_at=now,
+    )
+
+
+def _intent(message: Message, attempt: SendAttempt) -> Intent:
+    contact = message.conversation.contact
+    return Intent(
+        attempt_id=attempt.pk,
+        message_id=message.pk,
+        channel_kind=message.channel.kind,
+        credentials=channels.credentials(message.channel),
+        outbound=OutboundMessage(
+            tracker=str(attempt.tracker),
+            type=message.type,
+            content=message.content,
+            to_phone=contact.phone,
+            to_user_id=contact.external_user_id,
+            reply_to=message.reply_to_external_id or None,
+        ),
+    )
+
+
+def _record(attempt: SendAttempt, outcome: Outcome, now: datetime) -> None:
+    if attempt.state == AttemptState.ACCEPTED:
+        return  # the echo was faster than the answer
+    attempt.finished_at = now
+    match outcome:
+        case Accepted(external_id=external_id):
+            attempt.state, attempt.external_id = AttemptState.ACCEPTED, external_id
+        case Rejected(error=error):
+            attempt.state = AttemptState.REJECTED
+            attempt.error_code = str(error.code if error.code is not None else error.kind)[:40]
+            attempt.error_detail = error.message[:300]
+        case Unknown(reason=reason):
+            attempt.state, attempt.error_detail = AttemptState.UNKNOWN, reason[:300]
+
+
+def _settle_one(message: Message, item: Item, outcome: Outcome, now: datetime) -> Decision:
+    if STATUS_RANK[MessageStatus(message.status)] >= STATUS_RANK[MessageStatus.SENT]:
+        return Done()
+    match outcome:
+        case Accepted(external_id=external_id):
+            message.external_id = external_id
+            # What the vendor holds back stays `sending`; its statuses say how it goes on.
+            if not outcome.is_held:
+                message.status, message.sent_at = MessageStatus.SENT, now
+            return Done()
+        case Rejected(error=error):
+            return _reject(message, item, error)
+    message.status = MessageStatus.UNKNOWN
+    return Defer(now + settings.SEND_UNKNOWN_GRACE)
+
+
+def _reject(message: Message, item: Item, error: ProviderError) -> Decision:
+    if error.disables_channel:
+        channels.disable(message.channel, reason=f"{error.kind}: {error.message}"[:300])
+    is_last = item.error_count + 1 >= settings.WORK_MAX_ERRORS
+    if not is_last and error.allows_retry(retries_made=item.error_count):
+        message.status = MessageStatus.QUEUED
+        return Retry(f"{error.kind}: {error.message}", after=error.retry_after)
+    message.status = MessageStatus.FAILED
+    message.reason = str(error.code if error.code is not None else error.kind)[:40]
+    message.reason_detail = error.message[:300]
+    return Done()
+
+
+def _save(rows: Iterable[Message], now: datetime) -> None:
+    changed = list(rows)
+    for message in changed:
+        message.changed_at = now
+    Message.objects.bulk_update(
+        changed, ["status", "external_id", "reason", "reason_detail", "sent_at", "changed_at"]
+    )
+    for conversation_id in {message.conversation_id for message in changed}:
+        live.changed(f"conversation:{conversation_id}")
+
+
+def _join_orphans(rows: Iterable[Message]) -> None:
+    """Statuses that overtook our own commit of the vendor's id."""
+    sent = [message for message in rows if message.external_id]
+    if sent:
+        waiting = DeliveryStatus.objects.filter(
+            message=None,
+            channel_id__in={message.channel_id for message in sent},
+            external_id__in=[message.external_id for message in sent],
+        )
+        orphans.join(list(waiting))

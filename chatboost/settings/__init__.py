@@ -1,0 +1,1 @@
+"""Settings: base, and dev, test and prod on top of it. The only place that reads the environment."""

@@ -1,0 +1,369 @@
+"""Settings that every way of running shares."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import django_stubs_ext
+import structlog
+
+from chatboost.core.supervisor import valkey_urls
+from chatboost.settings.environment import BASE_DIR, database, env, read_env_file
+from chatboost.settings.unfold import UNFOLD  # noqa: F401 read by django-unfold
+
+read_env_file()
+# ModelForm[Contact] and its like, at run time too.
+django_stubs_ext.monkeypatch()
+
+# Folders: everything that a running installation writes is below DATA_DIR.
+DATA_DIR = Path(env.str("CHATBOOST_DATA_DIR", default=str(BASE_DIR / "data"))).resolve()
+MEDIA_ROOT = DATA_DIR / "files"
+STATIC_ROOT = DATA_DIR / "static"
+STATIC_URL = "static/"
+
+ENVIRONMENT = env.str("ENVIRONMENT", default="development")
+DEBUG = False
+SECRET_KEY = env.str("SECRET_KEY", default="")
+# First key encrypts, all decrypt: put a new key in front to rotate.
+FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS", default=[])
+
+PORT = env.int("PORT", default=8000)
+BIND = env.str("BIND", default="127.0.0.1")
+PUBLIC_BASE_URL = env.str("PUBLIC_BASE_URL", default="").rstrip("/")
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=[])
+CSRF_TRUSTED_ORIGINS: list[str] = []
+if PUBLIC_BASE_URL:
+    ALLOWED_HOSTS.append(PUBLIC_BASE_URL.split("://")[1].split("/")[0].split(":")[0])
+    CSRF_TRUSTED_ORIGINS.append(PUBLIC_BASE_URL)
+
+INSTALLED_APPS = [
+    "chatboost.console",
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    # Registers nothing by itself: the console's own site does.
+    "django.contrib.admin.apps.SimpleAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "channels",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_celery_beat",
+    "django_structlog",
+    # Before allauth, whose templates it overrides.
+    "teams",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.headless",
+    "chatboost.core",
+    "chatboost.messaging",
+    "flows",
+    "triggers",
+    "campaigns",
+    "assistant",
+    "invitations",
+    "compression",
+    "analytics",
+]
+
+MIDDLEWARE = [
+    "chatboost.core.middleware.DatabaseOutageMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.gzip.GZipMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "chatboost.core.middleware.RequestIdMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "teams.middleware.OrganizationMiddleware",
+]
+
+ROOT_URLCONF = "chatboost.urls"
+ASGI_APPLICATION = "chatboost.asgi.application"
+# The API answers with and without the slash by itself; a redirect would lose a POST's body.
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# Database. ATOMIC_REQUESTS stays off: with immediate transactions a read would wait for a writer.
+DATABASES = {"default": database(env.str("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'db.sqlite3'}"))}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Broker, cache and channel layer: an external Redis when REDIS_URL (or REDIS_HOST) is set, else our Valkey.
+REDIS_URL = env.str("REDIS_URL", default="")
+if not REDIS_URL and env.str("REDIS_HOST", default=""):
+    _redis_port, _redis_db = env.int("REDIS_PORT", default=6379), env.int("REDIS_DB", default=0)
+    REDIS_URL = f"redis://{env.str('REDIS_HOST')}:{_redis_port}/{_redis_db}"
+# One process that serves and pumps, where no embedded Valkey runs: set by `manage.py up`.
+EMBEDDED_PUMP = env.bool("CHATBOOST_EMBEDDED_PUMP", default=False)
+EMBEDDED_BROKER = not REDIS_URL
+VALKEY_SOCKET = valkey_urls.socket_path(DATA_DIR)
+# Set by `manage.py up` where the socket's path would be too long.
+VALKEY_URL = env.str("CHATBOOST_VALKEY_URL", default="").rstrip("/")
+RABBITMQ_URL = env.str("RABBITMQ_URL", default="")
+
+CELERY_BROKER_URL = env.str(
+    "CELERY_BROKER_URL",
+    default=RABBITMQ_URL
+    or REDIS_URL
+    or (f"{VALKEY_URL}/0" if VALKEY_URL else valkey_urls.broker_url(VALKEY_SOCKET)),
+)
+LAYER_URL = REDIS_URL or (f"{VALKEY_URL}/2" if VALKEY_URL else valkey_urls.layer_url(VALKEY_SOCKET))
+CACHE_URL = REDIS_URL or (f"{VALKEY_URL}/3" if VALKEY_URL else valkey_urls.cache_url(VALKEY_SOCKET))
+CHANNEL_LAYERS: dict[str, Any] = {
+    "default": {
+        "BACKEND": "channels_redis.core.RedisChannelLayer",
+        # socket_timeout: redis-py 8 defaults to 5 s, which ends every idle WebSocket after 5 s.
+        "CONFIG": {"hosts": [{"address": LAYER_URL, "socket_timeout": None}], "capacity": 200, "expiry": 30},
+    }
+}
+CACHES: dict[str, Any] = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}
+}
+if EMBEDDED_PUMP:
+    CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+
+# Celery runs work, it never stores it: tasks carry a queue name, results are ignored.
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_ACKS_LATE = False
+CELERY_TASK_REJECT_ON_WORKER_LOST = False
+CELERY_TASK_TIME_LIMIT = env.int("CELERY_TASK_TIME_LIMIT", default=120)
+CELERY_TASK_SOFT_TIME_LIMIT = env.int("CELERY_TASK_SOFT_TIME_LIMIT", default=100)
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 30
+CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = True
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 3600,
+    "socket_timeout": 5,
+    "health_check_interval": 25,
+}
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0.2}
+CELERY_TASK_DEFAULT_QUEUE = "maintenance"
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5
+# A pump sweeps by itself; this is for installations whose workers do everything. Sweeping twice is harmless.
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {"task": "core.sweep", "schedule": 5.0, "options": {"queue": "maintenance", "expires": 5.0}},
+}
+
+# The work table.
+WORK_QUEUES = ["interactive", "campaign", "media", "maintenance"]
+# Queues that a Celery worker serves, and so are nudged through the broker; a pump polls the others.
+WORK_CELERY_QUEUES = env.list("WORK_CELERY_QUEUES", default=["campaign", "media", "maintenance"])
+# A lease must outlive the longest drain: Celery's hard limit is 120 s.
+WORK_LEASE = timedelta(seconds=env.float("WORK_LEASE_SECONDS", default=180))
+WORK_SWEEP_INTERVAL = timedelta(seconds=env.float("WORK_SWEEP_SECONDS", default=1))
+WORK_POLL_INTERVAL = timedelta(seconds=env.float("WORK_POLL_SECONDS", default=0.05))
+WORK_BACKOFF_BASE = timedelta(seconds=env.float("WORK_BACKOFF_BASE_SECONDS", default=2))
+WORK_BACKOFF_CAP = timedelta(hours=1)
+WORK_MAX_ERRORS = 8
+WORK_MAX_CRASHES = 3
+
+# Sends. An unclear outcome waits this long for the vendor's status echo before silence may count.
+SEND_UNKNOWN_GRACE = timedelta(seconds=env.float("SEND_UNKNOWN_GRACE_SECONDS", default=75))
+SEND_UNKNOWN_HOLD = timedelta(seconds=env.float("SEND_UNKNOWN_HOLD_SECONDS", default=300))
+SEND_THREADS = env.int("SEND_THREADS", default=16)
+VENDOR_DEADLINE = timedelta(seconds=env.float("VENDOR_DEADLINE_SECONDS", default=10))
+FLOW_EXECUTION_TIMEOUT = timedelta(seconds=env.int("FLOW_EXECUTION_TIMEOUT", default=1800))
+FLOW_WEBHOOK_DEADLINE = timedelta(seconds=env.float("FLOW_WEBHOOK_DEADLINE_SECONDS", default=15))
+FLOW_WEBHOOK_MAX_BYTES = 256 * 1024
+# Hosts ("name" or "name:port") that a user-given URL may reach although private. Empty in production.
+FETCH_ALLOWED_PRIVATE_HOSTS = env.list("FETCH_ALLOWED_PRIVATE_HOSTS", default=[])
+
+# WhatsApp Cloud API.
+WHATSAPP_API_BASE_URL = env.str("WHATSAPP_API_BASE_URL", default="https://graph.facebook.com")
+WHATSAPP_API_VERSION = env.str("WHATSAPP_API_VERSION", default="v22.0")
+WHATSAPP_APP_SECRET = env.list("WHATSAPP_APP_SECRET", default=[])
+# One channel of the installation's first bot; no other bot inherits it.
+WHATSAPP_ACCESS_TOKEN = env.str("WHATSAPP_ACCESS_TOKEN", default="")
+WHATSAPP_PHONE_NUMBER_ID = env.str("WHATSAPP_PHONE_NUMBER_ID", default="")
+WHATSAPP_WEBHOOK_VERIFY_TOKEN = env.str("WHATSAPP_WEBHOOK_VERIFY_TOKEN", default="")
+WEBHOOK_MAX_BYTES = 3 * 1024 * 1024
+
+# Accounts.
+AUTH_USER_MODEL = "teams.User"
+AUTHENTICATION_BACKENDS = [
+    "teams.backends.RoleBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+    # The older system's hashes; upgraded at the next sign-in.
+    "django.contrib.auth.hashers.BCryptPasswordHasher",
+    "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/admin/"
+ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "optional"
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_ADAPTER = "teams.accounts.AccountAdapter"
+MFA_ADAPTER = "teams.accounts.MFAAdapter"
+MFA_TOTP_ISSUER = "ChatBoost"
+# Without a mail server nobody can verify an address; they may secure their accounts all the same.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+REGISTRATION_OPEN = env.bool("REGISTRATION_OPEN", default=True)
+ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
+
+JWT_SIGNING_KEY = env.str("JWT_SIGNING_KEY", default="")
+ACCESS_TOKEN_EXPIRE_MINUTES = env.int("ACCESS_TOKEN_EXPIRE_MINUTES", default=30)
+HEADLESS_TOKEN_STRATEGY = "allauth.headless.tokens.strategies.jwt.JWTTokenStrategy"  # noqa: S105 a class path
+HEADLESS_JWT_ALGORITHM = "HS256"
+HEADLESS_JWT_STATEFUL_VALIDATION_ENABLED = True
+HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN = ACCESS_TOKEN_EXPIRE_MINUTES * 60
+HEADLESS_CLIENTS = ("app",)
+
+# REST API.
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "teams.authentication.JWTAuthentication",
+        "teams.authentication.ApiKeyAuthentication",
+        "teams.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["chatboost.core.api.permissions.RolePermission"],
+    "DEFAULT_PAGINATION_CLASS": "chatboost.core.api.pagination.Pages",
+    "DEFAULT_FILTER_BACKENDS": [
+        "django_filters.rest_framework.DjangoFilterBackend",
+        "rest_framework.filters.SearchFilter",
+        "rest_framework.filters.OrderingFilter",
+    ],
+    "DEFAULT_PARSER_CLASSES": ["chatboost.core.api.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": [
+        "rest_framework.renderers.JSONRenderer",
+        "rest_framework.renderers.BrowsableAPIRenderer",
+    ],
+    "DEFAULT_SCHEMA_CLASS": "chatboost.core.api.schema.Schema",
+    "EXCEPTION_HANDLER": "chatboost.core.api.problems.exception_handler",
+    "URL_FORMAT_OVERRIDE": None,
+    "PAGE_SIZE": 50,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "ChatBoost",
+    "DESCRIPTION": "Operations console for customer messaging on WhatsApp.",
+    "VERSION": "0.1.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "PREPROCESSING_HOOKS": ["chatboost.core.api.schema.strip_optional_slash"],
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {
+        "MessageStatusEnum": "chatboost.messaging.models.MessageStatus",
+        "ContactStatusEnum": "chatboost.messaging.models.ContactStatus",
+    },
+}
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = True
+
+EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+# Logs: one JSON object a line, or coloured text in development; never a secret, never a message body.
+LOG_FORMAT = env.str("LOG_FORMAT", default="json")
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+_shared_processors: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.StackInfoRenderer(),
+]
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "json": {
+            "()": structlog.stdlib.ProcessorFormatter,
+            "processors": [
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer(),
+            ],
+            "foreign_pre_chain": _shared_processors,
+        },
+        "text": {
+            "()": structlog.stdlib.ProcessorFormatter,
+            "processors": [
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                # Plain tracebacks: the rich ones print local variables, and so secrets.
+                structlog.dev.ConsoleRenderer(
+                    colors=False, exception_formatter=structlog.dev.plain_traceback
+                ),
+            ],
+            "foreign_pre_chain": _shared_processors,
+        },
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {
+        # One line a request is the web server's job; errors still come through.
+        "django_structlog": {"level": "WARNING"},
+        "django.server": {"level": "WARNING"},
+    },
+}
+structlog.configure(
+    processors=[
+        structlog.stdlib.filter_by_level,
+        *_shared_processors,
+        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+    ],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    wrapper_class=structlog.stdlib.BoundLogger,
+    cache_logger_on_first_use=True,
+)

@@ -1,0 +1,102 @@
+"""Typed access to the environment, and the values a single machine makes for itself.
+
+Names are CHATBOOST_* or the vendors' and the older systems' own. `.env` in the project folder is read
+first; a variable that is already set wins over it.
+"""
+
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import environ
+from cryptography.fernet import Fernet
+
+BASE_DIR = Path(__file__).resolve().parents[2]
+
+env = environ.Env()
+
+
+def read_env_file() -> None:
+    """Load `.env`, or the file that CHATBOOST_ENV_FILE names (empty: none)."""
+    name = os.environ.get("CHATBOOST_ENV_FILE", str(BASE_DIR / ".env"))
+    if name and Path(name).is_file():
+        env.read_env(name)
+
+
+def database(url: str) -> dict[str, Any]:
+    """Turn a DATABASE_URL into Django's settings; `sqlite+aiosqlite://` of the older system is taken too."""
+    scheme, _, rest = url.partition("://")
+    scheme = scheme.split("+")[0]
+    parsed: dict[str, Any] = dict(environ.Env.db_url_config(f"{scheme}://{rest}"))
+    if scheme == "sqlite":
+        return _sqlite(parsed)
+    return _postgresql(parsed)
+
+
+def _sqlite(parsed: dict[str, Any]) -> dict[str, Any]:
+    # synchronous=FULL: a webhook answered 200 must survive a power cut.
+    pragmas = (
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+        "PRAGMA mmap_size=134217728; PRAGMA journal_size_limit=27103364;"
+    )
+    return {
+        **parsed,
+        "ENGINE": "chatboost.core.db.sqlite",
+        "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": pragmas},
+    }
+
+
+def _postgresql(parsed: dict[str, Any]) -> dict[str, Any]:
+    # A pool in the web process only: Celery rebuilds it around every task.
+    limits = {
+        "statement_timeout": 15_000,
+        "lock_timeout": 5_000,
+        "idle_in_transaction_session_timeout": 15_000,
+    }
+    options: dict[str, Any] = {
+        **parsed.get("OPTIONS", {}),
+        "options": " ".join(f"-c {name}={milliseconds}" for name, milliseconds in limits.items()),
+    }
+    if env.bool("DB_POOL", default=False):
+        options["pool"] = {"min_size": 2, "max_size": 8, "timeout": 10}
+    return {
+        **parsed,
+        "ENGINE": "django.db.backends.postgresql",
+        "CONN_MAX_AGE": 0 if "pool" in options else 60,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": options,
+    }
+
+
+def local_secrets(data_dir: Path) -> dict[str, str]:
+    """Return this machine's own secrets, made at first use in the data folder with mode 600."""
+    path = data_dir / "secrets.json"
+    if not path.exists():
+        _create_once(path, _new_secrets())
+    return dict(json.loads(path.read_text()))
+
+
+def _new_secrets() -> dict[str, str]:
+    return {
+        "SECRET_KEY": secrets.token_urlsafe(48),
+        "JWT_SIGNING_KEY": secrets.token_urlsafe(48),
+        "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+        "WHATSAPP_APP_SECRET": secrets.token_hex(16),
+        "WHATSAPP_WEBHOOK_VERIFY_TOKEN": secrets.token_urlsafe(16),
+    }
+
+
+def _create_once(path: Path, values: dict[str, str]) -> None:
+    """Write the file whole or not at all; when two processes race, the first one's values stand."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(values, file, indent=1)
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()

@@ -1,0 +1,21 @@
+"""All routes: operations, API, accounts, console."""
+
+from django.urls import include, path, re_path
+from django.views.generic import RedirectView
+
+from chatboost import api
+from chatboost.console.site import site
+from chatboost.core import health
+
+urlpatterns = [
+    re_path(r"^livez/?$", health.livez),
+    re_path(r"^readyz/?$", health.readyz),
+    path("admin/", site.urls),
+    path("accounts/", include("teams.urls")),
+    path("accounts/", include("allauth.urls")),
+    path("", include(api.urlpatterns)),
+    path("", RedirectView.as_view(url="/admin/")),
+]
+
+handler404 = "chatboost.api.no_route"
+handler500 = "chatboost.api.server_error"

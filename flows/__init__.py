@@ -1,0 +1,1 @@
+"""Flows: nodes, published versions, the engine and executions."""

@@ -1,0 +1,1 @@
+"""The node kinds that every installation has, one module each."""

@@ -1,0 +1,1 @@
+"""Invitations: a personal image for each Mautic contact, stored, linked back and announced."""

@@ -1,0 +1,11 @@
+"""App configuration."""
+
+from django.apps import AppConfig
+
+
+class InvitationsConfig(AppConfig):
+    """Invitations."""
+
+    name = "invitations"
+    label = "invitations"
+    verbose_name = "Invitations"

@@ -1,0 +1,1 @@
+"""Teams: users, organizations, roles, invites, API keys, audit and notifications."""

@@ -1,0 +1,45 @@
+"""Who may call the routes of this room that are not about the request's organization."""
+
+from typing import Any
+
+from rest_framework.request import Request
+
+from chatboost.core.api.permissions import RolePermission, SignedIn
+from chatboost.core.errors import Forbidden, NotFound
+from teams.models import User
+from teams.selectors import memberships
+
+
+class Person(SignedIn):
+    """A signed-in user; an API key is refused."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        """Tell whether the caller is a person."""
+        if not super().has_permission(request, view):
+            return False
+        if not isinstance(request.user, User):
+            raise Forbidden("An API key can't do this.", code="user_required")
+        return True
+
+
+def person(request: Request) -> User:
+    """Return the signed-in user of a route that Person guards."""
+    assert isinstance(request.user, User)
+    return request.user
+
+
+class RoleInPath(RolePermission):
+    """Asks the role that the caller has in the organization of the path, whatever the request's is."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        """Tell whether the caller may run this action there. Raises: NotFound for a foreign organization."""
+        if not request.user or not request.user.is_authenticated:
+            return False
+        organization_id = view.kwargs.get("organization_id")
+        if organization_id is None:
+            return request.method == "OPTIONS"
+        seat = memberships.seat_in(request.user, int(organization_id))
+        if seat is None:
+            raise NotFound("Not found.")
+        request._request.organization = seat.organization  # type: ignore[attr-defined]
+        return super().has_permission(request, view)

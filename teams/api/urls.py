@@ -1,0 +1,35 @@
+"""Routes of this room's API."""
+
+from django.urls import URLPattern, URLResolver, include, path, re_path
+
+from chatboost.core.api.routers import Router
+from teams.api import accounts, organizations
+from teams.api.api_keys import ApiKeyViewSet
+
+router = Router()
+router.register("team/organizations", organizations.OrganizationViewSet, basename="team-organization")
+router.register("team/api-keys", ApiKeyViewSet, basename="team-api-key")
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    re_path(r"^auth/register/?$", accounts.RegisterView.as_view(), name="auth-register"),
+    re_path(r"^auth/token/?$", accounts.TokenView.as_view(), name="auth-token"),
+    re_path(r"^auth/token/mfa/?$", accounts.SecondStepView.as_view(), name="auth-token-mfa"),
+    re_path(r"^auth/token/refresh/?$", accounts.RefreshView.as_view(), name="auth-token-refresh"),
+    re_path(r"^auth/logout/?$", accounts.LogoutView.as_view(), name="auth-logout"),
+    re_path(r"^auth/password/change/?$", accounts.PasswordChangeView.as_view(), name="auth-password-change"),
+    re_path(r"^auth/password/reset/?$", accounts.PasswordResetView.as_view(), name="auth-password-reset"),
+    re_path(r"^auth/me/?$", accounts.MeView.as_view(), name="auth-me"),
+    re_path(r"^auth/users/?$", accounts.UsersView.as_view(), name="auth-users"),
+    re_path(
+        r"^team/my-organizations/?$",
+        organizations.MyOrganizationsView.as_view(),
+        name="team-my-organizations",
+    ),
+    re_path(
+        r"^team/permissions/check/?$",
+        organizations.PermissionCheckView.as_view(),
+        name="team-permissions-check",
+    ),
+    re_path(r"^team/roles/?$", organizations.RolesView.as_view(), name="team-roles"),
+    path("", include(router.urls)),
+]

@@ -1,0 +1,42 @@
+"""Organizations and who belongs to them."""
+
+from django.conf import settings
+from django.db import models
+
+from chatboost.core import clock
+from chatboost.core.models import OrganizationModel
+from teams.roles import Role
+
+
+class Organization(models.Model):
+    """A business. Every domain row belongs to exactly one."""
+
+    name = models.CharField(max_length=120)
+    slug = models.SlugField(max_length=60, db_index=False)
+    time_zone = models.CharField(max_length=64, default="UTC")
+    language = models.CharField(max_length=16, default="en")
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["slug"], name="organization_slug_unique")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(OrganizationModel):
+    """A user's role in an organization."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role, default=Role.VIEWER)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "user"], name="membership_once_per_organization"),
+            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="membership_role_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.user_id}"

@@ -1,0 +1,106 @@
+"""API keys: made, shown once, found, revoked."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from django.db.models import Q
+
+from chatboost.core import clock
+from chatboost.core.errors import Forbidden, ValidationFailed
+from teams import roles
+from teams.models import ApiKey, Organization, User
+from teams.roles import Role
+
+# Writing the time of each use would make every read a write.
+LAST_USED_PACE = timedelta(minutes=1)
+
+
+class Actor(Protocol):
+    """Whoever makes a key: a user or another key."""
+
+    def has_perm(self, perm: str, obj: Organization) -> bool:
+        """Tell whether the actor holds a permission in an organization."""
+
+
+def create(
+    *,
+    organization: Organization,
+    name: str,
+    role: str = Role.EDITOR,
+    scopes: Sequence[str] = (),
+    expires_at: datetime | None = None,
+    actor: Actor | None = None,
+) -> tuple[ApiKey, str]:
+    """Create a key; returns it with its text, which can't be shown again. No actor means the installation.
+
+    Raises: ValidationFailed (`unknown_scope`, `expiry_in_the_past`), Forbidden (`beyond_your_role`).
+    """
+    _check_scopes(role, scopes)
+    _check_expiry(expires_at)
+    if actor is not None:
+        _check_reach(actor, organization, scopes or roles.permissions_of(role))
+    prefix, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+    key = ApiKey(
+        organization=organization,
+        name=name,
+        prefix=prefix,
+        secret_hash=_digest(secret),
+        role=role,
+        scopes=list(scopes),
+        expires_at=expires_at,
+        created_by=actor if isinstance(actor, User) else None,
+    )
+    key.full_clean()
+    key.save()
+    return key, f"cb_{prefix}_{secret}"
+
+
+def find(text: str) -> ApiKey | None:
+    """Return the live key with this text; notes its use, at most once a minute."""
+    marker, _, rest = text.partition("_")
+    prefix, _, secret = rest.partition("_")
+    if marker != "cb" or not secret:
+        return None
+    now = clock.now()
+    live = Q(expires_at=None) | Q(expires_at__gt=now)
+    key: ApiKey | None = (
+        ApiKey.objects.filter(live, prefix=prefix, revoked_at=None, organization__is_active=True)
+        .select_related("organization")
+        .first()
+    )
+    if key is None or not hmac.compare_digest(key.secret_hash, _digest(secret)):
+        return None
+    if key.last_used_at is None or now - key.last_used_at > LAST_USED_PACE:
+        ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
+    return key
+
+
+def revoke(key: ApiKey) -> None:
+    """End a key at once. Doing it twice changes nothing."""
+    ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=clock.now())
+
+
+def _check_scopes(role: str, scopes: Sequence[str]) -> None:
+    unknown = [scope for scope in scopes if not roles.allows(role, scope)]
+    if unknown:
+        message = f"The role {role} does not hold: {', '.join(unknown)}"
+        raise ValidationFailed(message, code="unknown_scope", errors={"scopes": [message]})
+
+
+def _check_expiry(expires_at: datetime | None) -> None:
+    if expires_at is not None and expires_at <= clock.now():
+        message = "The expiry lies in the past."
+        raise ValidationFailed(message, code="expiry_in_the_past", errors={"expires_at": [message]})
+
+
+def _check_reach(actor: Actor, organization: Organization, wanted: Sequence[str]) -> None:
+    if not all(actor.has_perm(permission, organization) for permission in wanted):
+        raise Forbidden("A key can't hold more than you do.", code="beyond_your_role")
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,65 @@
+"""Registration: a person becomes a user and opens their first organization."""
+
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from chatboost.core.errors import Forbidden, ValidationFailed
+from teams.models import Organization, User
+from teams.services import organizations, passwords
+
+
+@transaction.atomic
+def register(*, email: str, password: str, name: str = "", organization_name: str = "") -> User:
+    """Create a user with an organization of their own, named after the company or else the person.
+
+    Raises: Forbidden (`registration_closed`), ValidationFailed (`email_taken`, `weak_password`).
+    """
+    if not settings.REGISTRATION_OPEN:
+        raise Forbidden("Registration is closed. Ask for an invitation.", code="registration_closed")
+    user = create_user(email=email, password=password, name=name)
+    organizations.create(name=organization_name or _own_name(user), owner=user)
+    return user
+
+
+@transaction.atomic
+def create_user(*, email: str, password: str | None, name: str = "", is_email_verified: bool = False) -> User:
+    """Create a user; without a password they set one by the reset mail.
+
+    Raises: ValidationFailed (`email_taken`, `weak_password`).
+    """
+    email = email.strip().lower()
+    if User.objects.filter(email=email).exists() or EmailAddress.objects.filter(email=email).exists():
+        raise _email_taken()
+    if password is not None:
+        passwords.check_strength(password, user=User(email=email, name=name), field="password")
+    try:
+        with transaction.atomic():
+            user = User.objects.create_user(email, password, name=name)
+    except IntegrityError as error:
+        raise _email_taken() from error
+    EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=is_email_verified)
+    return user
+
+
+@transaction.atomic
+def open_organization(*, name: str, email: str, password: str | None = None, slug: str = "") -> Organization:
+    """Open an organization for the user with this e-mail, who is created when there is none.
+
+    For whoever runs the installation: the address of a new user counts as verified.
+
+    Raises: ValidationFailed (`weak_password`, `slug_taken`).
+    """
+    owner = User.objects.filter(email=email.strip().lower()).first() or create_user(
+        email=email, password=password, is_email_verified=True
+    )
+    return organizations.create(name=name, owner=owner, slug=slug)
+
+
+def _own_name(user: User) -> str:
+    return (user.name or user.email.split("@")[0])[:120]
+
+
+def _email_taken() -> ValidationFailed:
+    message = "A user is already registered with this e-mail address."
+    return ValidationFailed(message, code="email_taken", errors={"email": [message]})

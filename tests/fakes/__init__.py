@@ -1,0 +1,1 @@
+"""Vendors played by real servers on loopback, with state, sign-in checks and scripted faults."""

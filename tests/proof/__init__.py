@@ -1,0 +1,1 @@
+"""Proofs: real processes are killed, paused and raced."""

@@ -1,0 +1,107 @@
+"""Fixtures of the teams' tests: a clean cache, since limits live there, and signed-in callers."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+from channels.auth import AuthMiddlewareStack
+from channels.layers import channel_layers
+from django.core.cache import cache
+from rest_framework.test import APIClient
+
+from chatboost.core import live
+from teams.consumers import Live
+from teams.models import Organization, User
+from tests import factories
+from tests.teams.socket_client import HOST, ORIGIN, Header, SocketClient
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(autouse=True)
+def clean_cache() -> Iterator[None]:
+    cache.clear()
+    yield
+    cache.clear()
+
+
+@pytest.fixture
+def sign_in() -> Callable[[User], dict[str, str]]:
+    """Return the token pair of a user: `sign_in(user)["access_token"]`."""
+
+    def make(user: User) -> dict[str, str]:
+        answer = APIClient().post("/auth/token", {"email": user.email, "password": PASSWORD}, format="json")
+        assert answer.status_code == 200, answer.json()
+        return dict(answer.json())
+
+    return make
+
+
+@pytest.fixture
+def bearer(sign_in: Callable[[User], dict[str, str]]) -> Callable[[User], APIClient]:
+    """Return a client that holds a user's access token."""
+
+    def make(user: User) -> APIClient:
+        client = APIClient()
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {sign_in(user)['access_token']}")
+        return client
+
+    return make
+
+
+def with_token(token: str) -> APIClient:
+    """Return a client that holds an access token."""
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
+    return client
+
+
+@pytest.fixture
+def gadget_topic() -> Iterator[None]:
+    """A room's topic: a gadget belongs to the organization whose id it has."""
+    live.register_topic(
+        "gadget", lambda user, organization, number: number == organization.pk and user.is_active
+    )
+    yield
+    live._checks.pop("gadget")
+
+
+@pytest.fixture
+async def open_socket() -> AsyncIterator[Callable[..., Awaitable[SocketClient]]]:
+    """Open sockets and end them after the test."""
+    channel_layers.backends = {}
+    opened: list[SocketClient] = []
+
+    async def make(
+        *protocols: str,
+        headers: list[Header] | None = None,
+        query: str = "",
+        consumer: type[Live] = Live,
+    ) -> SocketClient:
+        socket = SocketClient(
+            AuthMiddlewareStack(consumer.as_asgi()),
+            query=query,
+            headers=[HOST, ORIGIN] if headers is None else headers,
+            subprotocols=list(protocols),
+        )
+        assert (await socket.connect())["type"] == "websocket.accept"
+        opened.append(socket)
+        return socket
+
+    yield make
+    for socket in opened:
+        await socket.disconnect()
+
+
+@pytest.fixture
+def token(organization: Organization, sign_in: Callable[[User], dict[str, str]]) -> str:
+    return sign_in(factories.member(organization))["access_token"]
+
+
+@pytest.fixture
+def real_layer(settings: Any, valkey_url: str) -> None:
+    """A channel layer that crosses threads and processes, as in production."""
+    hosts = [{"address": valkey_url, "socket_timeout": None}]
+    settings.CHANNEL_LAYERS = {
+        "default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": hosts}}
+    }

@@ -1,0 +1,223 @@
+"""`/ws`: access that ends while the socket is open, and what a hostile client can't do."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from channels.auth import AuthMiddlewareStack
+
+from chatboost.core import live
+from teams import consumers
+from teams.consumers import Live
+from teams.models import Membership, Organization
+from teams.services import sessions
+from tests.teams.socket_client import HOST, SocketClient, ask, expect_refusal, ready
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("gadget_topic")]
+
+Open = Callable[..., Awaitable[SocketClient]]
+
+
+# Access that ends
+
+
+async def test_removed_member_is_closed_with_4403_at_the_next_subscribe(
+    open_socket: Open, organization: Organization, token: str
+) -> None:
+    socket = await open_socket(f"bearer.{token}")
+    await ready(socket)
+    await sync_to_async(Membership.objects.filter(organization=organization).delete)()
+
+    await socket.send_json(type="subscribe", topic=f"gadget:{organization.pk}")
+
+    await expect_refusal(socket, "membership_ended", 4403)
+
+
+async def test_announced_access_that_did_not_change_says_nothing(
+    open_socket: Open, organization: Organization, token: str
+) -> None:
+    socket = await open_socket(f"bearer.{token}")
+    await ready(socket)
+    user_id = await sync_to_async(lambda: Membership.objects.latest("id").user_id)()
+
+    await live._send({f"user:{user_id}": 1})
+
+    assert await socket.receive_nothing(timeout=0.2)
+
+
+async def test_announced_change_arrives_from_another_thread(
+    real_layer: None, open_socket: Open, organization: Organization, token: str
+) -> None:
+    socket = await open_socket(f"bearer.{token}")
+    await ready(socket)
+    topic = f"gadget:{organization.pk}"
+    await ask(socket, type="subscribe", topic=topic)
+
+    await sync_to_async(live.changed)(topic)
+
+    frame = await socket.receive_json()
+    assert (frame["type"], frame["topic"]) == ("changed", topic)
+
+
+async def test_removed_member_is_closed_with_4403_when_it_is_announced(
+    real_layer: None, open_socket: Open, organization: Organization, token: str
+) -> None:
+    socket = await open_socket(f"bearer.{token}")
+    await ready(socket)
+    user_id = await sync_to_async(lambda: Membership.objects.latest("id").user_id)()
+    await sync_to_async(Membership.objects.filter(user_id=user_id).delete)()
+
+    await sync_to_async(sessions.announce)(user_id)
+
+    assert await socket.receive_json() == {"type": "error", "code": "membership_ended"}
+    assert (await socket.receive_output(timeout=5))["code"] == 4403
+
+
+async def test_signed_out_session_is_closed_with_4401_at_once(
+    real_layer: None, open_socket: Open, organization: Organization, token: str
+) -> None:
+    socket = await open_socket(f"bearer.{token}")
+    await ready(socket)
+    claims = (await sync_to_async(sessions.validate)(token))[1]
+
+    await sync_to_async(sessions.end)(sessions.key_of(claims))
+
+    assert await socket.receive_json() == {"type": "error", "code": "session_ended"}
+    assert (await socket.receive_output(timeout=5))["code"] == 4401
+
+
+async def test_closed_socket_gets_no_more_hints(
+    open_socket: Open, organization: Organization, token: str
+) -> None:
+    socket = await open_socket(f"bearer.{token}")
+    await ready(socket)
+    topic = f"gadget:{organization.pk}"
+    await ask(socket, type="subscribe", topic=topic)
+    await sync_to_async(Membership.objects.all().delete)()
+    await socket.send_json(type="subscribe", topic="gadget:1000")
+    await expect_refusal(socket, "membership_ended", 4403)
+
+    await live._send({topic: 1})
+    await socket.send_json(type="subscribe", topic=topic)
+
+    assert await socket.receive_nothing(timeout=0.2)
+
+
+class Quick(Live):
+    """A socket that is impatient."""
+
+    ping_seconds = 0.05
+    send_seconds = 0.2
+
+
+async def test_ping_comes_and_an_ended_membership_is_noticed_by_it(
+    open_socket: Open, organization: Organization, token: str
+) -> None:
+    socket = await open_socket(f"bearer.{token}", consumer=Quick)
+    await ready(socket)
+    assert await socket.receive_json() == {"type": "ping"}
+    await sync_to_async(Membership.objects.all().delete)()
+
+    frames = [await socket.receive_output(timeout=5)]
+    while frames[-1]["type"] != "websocket.close":
+        frames.append(await socket.receive_output(timeout=5))
+
+    assert frames[-1]["code"] == 4403
+
+
+# Hostile clients
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", "malformed_frame"),
+        ("{", "malformed_frame"),
+        ("[]", "malformed_frame"),
+        ("null", "malformed_frame"),
+        ("7", "malformed_frame"),
+        ("[" * 20_000, "malformed_frame"),
+        ('{"type":"subscribe"}', "malformed_frame"),
+        ('{"type":"subscribe","topic":7}', "malformed_frame"),
+        ('{"type":"unsubscribe","topic":["gadget:1"]}', "malformed_frame"),
+        ("{}", "malformed_frame"),
+        ('{"type":"live.changed","topic":"gadget:1","version":1}', "unknown_type"),
+        ('{"type":["subscribe"]}', "unknown_type"),
+        ('{"type":NaN}', "unknown_type"),
+    ],
+)
+async def test_malformed_frame_gets_an_error_and_the_socket_lives(
+    open_socket: Open, organization: Organization, token: str, text: str, code: str
+) -> None:
+    socket = await open_socket(f"bearer.{token}")
+    await ready(socket)
+
+    await socket.send_text(text)
+
+    assert await socket.receive_json() == {"type": "error", "code": code}
+    assert (await ask(socket, type="subscribe", topic=f"gadget:{organization.pk}"))["type"] == "subscribed"
+
+
+async def test_binary_frame_gets_an_error(open_socket: Open, token: str) -> None:
+    socket = await open_socket(f"bearer.{token}")
+    await ready(socket)
+
+    await socket.send_input({"type": "websocket.receive", "bytes": b"\xff\x00"})
+
+    assert (await socket.receive_json())["code"] == "malformed_frame"
+
+
+@pytest.mark.parametrize("character", ["x", "€"])
+async def test_frame_over_64_kib_is_closed_with_1009(open_socket: Open, token: str, character: str) -> None:
+    socket = await open_socket(f"bearer.{token}")
+    await ready(socket)
+    count = consumers.MAX_FRAME_BYTES // len(character.encode()) + 1
+
+    await socket.send_text(character * count)
+
+    await expect_refusal(socket, "frame_too_big", 1009)
+
+
+async def test_flood_is_closed_with_1008(open_socket: Open, token: str) -> None:
+    socket = await open_socket(f"bearer.{token}")
+    await ready(socket)
+
+    for _ in range(consumers.FRAME_BURST + 50):
+        await socket.send_json(type="pong")
+
+    await expect_refusal(socket, "too_many_frames", 1008)
+
+
+async def test_frames_before_admission_of_a_stranger_do_nothing(open_socket: Open) -> None:
+    socket = await open_socket()
+    await expect_refusal(socket, "not_authenticated", 4401)
+
+    await socket.send_json(type="subscribe", topic="gadget:1")
+
+    assert await socket.receive_nothing(timeout=0.1)
+
+
+async def test_client_that_does_not_read_is_dropped(organization: Organization, token: str) -> None:
+    incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        if len(sent) == 2:
+            await asyncio.Event().wait()
+        sent.append(message)
+
+    await incoming.put({"type": "websocket.connect"})
+    scope = {
+        "type": "websocket",
+        "path": "/ws",
+        "headers": [HOST],
+        "query_string": b"",
+        "subprotocols": [f"bearer.{token}"],
+    }
+
+    await asyncio.wait_for(AuthMiddlewareStack(Quick.as_asgi())(scope, incoming.get, send), timeout=10)
+
+    assert [json.loads(frame["text"])["type"] for frame in sent if "text" in frame] == ["ready"]

@@ -1,0 +1,1 @@
+"""Triggers: keywords, events and schedules that start flows."""

@@ -1,0 +1,18 @@
+"""What triggers can be filtered by. A foreign id simply finds nothing."""
+
+import django_filters as filters
+
+from chatboost.messaging.api.filters import IdFilter
+from triggers.models import Trigger, TriggerType
+
+
+class TriggerFilter(filters.FilterSet):
+    """Filters of /triggers/."""
+
+    bot_id = IdFilter("bot_id")
+    flow_id = IdFilter("flow_id")
+    trigger_type = filters.ChoiceFilter(choices=TriggerType.choices)
+
+    class Meta:
+        model = Trigger
+        fields = ["bot_id", "flow_id", "trigger_type", "is_active"]
