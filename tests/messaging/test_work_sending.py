@@ -1,10 +1,9 @@
-"""Sends: intent, call, outcome. Certain refusals follow their kind; an unclear outcome is never doubled."""
+"""Sends: the gate is asked again, the call is made once, a refusal follows its kind, lanes keep order."""
 
 import json
 import socket
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
@@ -13,78 +12,51 @@ from pytest_django import Settings
 
 from chatboost.core import clock
 from chatboost.core.models import WorkItem, WorkState
-from chatboost.core.work import claim, kinds
-from chatboost.core.work.kinds import Done, EffectKind, Item
 from chatboost.messaging.models import (
     AttemptState,
     Channel,
     ChannelHealth,
-    ChannelKind,
     ContactStatus,
     Conversation,
-    DeliveryStatus,
-    Message,
     MessageStatus,
-    SendAttempt,
 )
-from chatboost.messaging.services import contacts, messages, receipts
+from chatboost.messaging.services import contacts
 from teams.models import Organization
 from tests import factories
 from tests.fakes.faults import Fault, Rule
-from tests.fakes.graph import DEFAULT_NUMBER_ID, DEFAULT_TOKEN, GraphFake
+from tests.fakes.graph import GraphFake
 from tests.messaging.listening import listening
 from tests.messaging.pipeline import NOW, deliver, queue, seconds, status, work
+from tests.messaging.sends import (
+    attempts_of,
+    conversation_on,
+    prepared,
+    real_channel,
+    reread,
+    running_graph,
+    send_kind,
+    status_of,
+    taken,
+    words_sent,
+)
 
 pytestmark = pytest.mark.django_db
-
-GRACE = seconds(75)
-HOLD = seconds(300)
-SOON = NOW + seconds(10)
 
 
 @pytest.fixture
 def graph(settings: Settings) -> Iterator[GraphFake]:
-    with GraphFake() as fake:
-        settings.WHATSAPP_API_BASE_URL = fake.url
-        settings.SEND_UNKNOWN_GRACE, settings.SEND_UNKNOWN_HOLD = GRACE, HOLD
+    with running_graph(settings) as fake:
         yield fake
 
 
 @pytest.fixture
 def channel(organization: Organization) -> Channel:
-    return factories.channel(
-        factories.bot(organization),
-        kind=ChannelKind.WHATSAPP,
-        external_id=DEFAULT_NUMBER_ID,
-        access_token=DEFAULT_TOKEN,
-    )
-
-
-def conversation_on(channel: Channel, **fields: Any) -> Conversation:
-    fields.setdefault("window_expires_at", NOW + timedelta(days=1))
-    return factories.conversation(channel, factories.contact(channel.organization), **fields)
+    return real_channel(organization)
 
 
 @pytest.fixture
 def conversation(channel: Channel) -> Conversation:
     return conversation_on(channel)
-
-
-def reread(message: Message) -> Message:
-    return Message.objects.get(pk=message.pk)
-
-
-def attempts_of(message: Message) -> list[SendAttempt]:
-    return list(SendAttempt.objects.filter(message=message).order_by("number"))
-
-
-def words_sent(graph: GraphFake) -> list[str]:
-    return [entry["body"]["text"]["body"] for entry in graph.ledger]
-
-
-def status_of(message: Message) -> tuple[str, str]:
-    row = reread(message)
-    return row.status, row.reason
 
 
 # Accepted
@@ -410,371 +382,6 @@ def test_window_that_closes_during_back_off_refuses_the_retry(graph: GraphFake, 
     assert len(graph.attempts) == 1
 
 
-# Unclear outcomes
-
-UNCLEAR = {
-    "server error after acceptance": Rule(fault=Fault.ACCEPT_THEN_500, times=1),
-    "connection cut after acceptance": Rule(fault=Fault.ACCEPT_THEN_RESET, times=1),
-    "success that can't be read": Rule(fault=Fault.ACCEPT_THEN_ANSWER, status=200, body="OK", times=1),
-    "connection cut before acceptance": Rule(fault=Fault.RESET_BEFORE_ACCEPT, times=1),
-}
-LOST = UNCLEAR["connection cut before acceptance"]
-TAKEN = UNCLEAR["server error after acceptance"]
-
-
-def unclear(graph: GraphFake, conversation: Conversation, rule: Rule = LOST) -> Message:
-    """Send a message whose outcome stays open."""
-    graph.play(rule)
-    message = queue(conversation)
-    work()
-    graph.play()
-    assert status_of(message) == (MessageStatus.UNKNOWN, "")
-    return message
-
-
-def prove_echoes_come(channel: Channel, graph: GraphFake, at: datetime = SOON) -> None:
-    """Send another message on the channel and have its status delivered."""
-    queue(conversation_on(channel), at=at)
-    work(at, kinds=[messages.SEND_KIND])
-    deliver(channel, at=at, statuses=[status(graph.ledger[-1]["wamid"], "sent", at=at)])
-    work(at)
-
-
-@pytest.mark.parametrize("name", UNCLEAR)
-def test_unclear_send_is_not_sent_again_before_the_grace(
-    graph: GraphFake, channel: Channel, conversation: Conversation, name: str
-) -> None:
-    message = unclear(graph, conversation, UNCLEAR[name])
-    prove_echoes_come(channel, graph)
-    before = len(graph.attempts)
-    for passed in (11, 30, 60, 74.9):
-        work(NOW + seconds(passed))
-
-    assert len(graph.attempts) == before
-    assert status_of(message) == (MessageStatus.UNKNOWN, "")
-    assert [attempt.state for attempt in attempts_of(message)] == [AttemptState.UNKNOWN]
-
-
-@pytest.mark.parametrize("word", ["sent", "delivered", "read"])
-def test_echo_settles_an_unclear_send(
-    graph: GraphFake, channel: Channel, conversation: Conversation, word: str
-) -> None:
-    message = unclear(graph, conversation, TAKEN)
-    (entry,) = graph.ledger
-    at = NOW + seconds(40)
-    deliver(channel, at=at, statuses=[status(entry["wamid"], word, at=at, tracker=entry["tracker"])])
-    work(at)
-    work(NOW + HOLD)
-
-    row = reread(message)
-    assert (row.status, row.external_id, row.reason) == (word, entry["wamid"], "")
-    (attempt,) = attempts_of(message)
-    assert (attempt.state, attempt.external_id) == (AttemptState.ACCEPTED, entry["wamid"])
-    assert len(graph.attempts) == 1
-    assert not WorkItem.objects.exists()
-
-
-def test_silence_while_other_echoes_come_sends_once_more(
-    graph: GraphFake, channel: Channel, conversation: Conversation
-) -> None:
-    message = unclear(graph, conversation)
-    prove_echoes_come(channel, graph)
-    work(NOW + GRACE)
-
-    first, second = attempts_of(message)
-    assert reread(message).status == MessageStatus.SENT
-    assert (first.state, second.state) == (AttemptState.UNKNOWN, AttemptState.ACCEPTED)
-    assert first.tracker != second.tracker
-    assert graph.ledger[-1]["tracker"] == str(second.tracker)
-    assert not WorkItem.objects.exists()
-
-
-def test_silence_without_other_echoes_is_held_for_an_operator(
-    graph: GraphFake, conversation: Conversation
-) -> None:
-    message = unclear(graph, conversation)
-    for passed in range(75, 300, 15):
-        work(NOW + seconds(passed))
-    assert status_of(message) == (MessageStatus.UNKNOWN, "")
-
-    work(NOW + HOLD)
-    assert status_of(message) == (MessageStatus.UNKNOWN, "outcome_unclear")
-    assert reread(message).reason_detail
-    assert len(graph.attempts) == 1
-    assert not WorkItem.objects.exists()
-
-
-def test_echo_of_a_send_before_ours_is_no_evidence(
-    graph: GraphFake, channel: Channel, conversation: Conversation
-) -> None:
-    queue(conversation_on(channel), at=NOW - seconds(5))
-    work(NOW - seconds(5), kinds=[messages.SEND_KIND])
-    earlier = graph.ledger[-1]["wamid"]
-    unclear(graph, conversation)
-    deliver(channel, at=NOW + seconds(5), statuses=[status(earlier, "sent")])
-    work(NOW + seconds(6))
-    work(NOW + GRACE)
-
-    assert len(graph.attempts) == 2
-
-
-def test_echo_on_another_channel_is_no_evidence(
-    graph: GraphFake, conversation: Conversation, organization: Organization
-) -> None:
-    unclear(graph, conversation)
-    sandbox = factories.channel(factories.bot(organization))
-    other = queue(conversation_on(sandbox), at=NOW + seconds(5))
-    work(NOW + seconds(5))
-    deliver(sandbox, at=NOW + seconds(6), statuses=[status(reread(other).external_id, "sent")])
-    work(NOW + seconds(6))
-    work(NOW + GRACE)
-
-    assert len(graph.attempts) == 1
-
-
-def test_echo_that_has_arrived_but_was_not_read_yet_holds_the_repeat(
-    graph: GraphFake, channel: Channel, conversation: Conversation
-) -> None:
-    message = unclear(graph, conversation, TAKEN)
-    entry = graph.ledger[0]
-    prove_echoes_come(channel, graph)
-    echo = status(entry["wamid"], "delivered", at=NOW + seconds(70), tracker=entry["tracker"])
-    deliver(channel, at=NOW + GRACE, statuses=[echo])
-    work(NOW + GRACE, kinds=[messages.SEND_KIND])
-    assert len(attempts_of(message)) == 1
-
-    work(NOW + HOLD)
-    assert reread(message).status == MessageStatus.DELIVERED
-    assert graph.doubled_trackers() == []
-    assert len(attempts_of(message)) == 1
-
-
-def test_second_unclear_send_is_held_and_never_followed_by_a_third(
-    graph: GraphFake, channel: Channel, conversation: Conversation
-) -> None:
-    message = unclear(graph, conversation)
-    prove_echoes_come(channel, graph)
-    graph.play(Rule(fault=Fault.RESET_BEFORE_ACCEPT, match={"to": conversation.contact.phone or ""}))
-    work(NOW + GRACE)
-    prove_echoes_come(channel, graph, NOW + GRACE + seconds(10))
-    for passed in (150, 200, 400, 900):
-        work(NOW + seconds(passed))
-
-    assert status_of(message) == (MessageStatus.UNKNOWN, "outcome_unclear")
-    assert len(attempts_of(message)) == 2
-    assert not WorkItem.objects.exists()
-
-
-def test_refused_attempts_do_not_use_up_the_one_repeat(
-    graph: GraphFake, channel: Channel, conversation: Conversation
-) -> None:
-    graph.play(Rule(fault=Fault.ERROR, code=131016, times=2), LOST)
-    message = queue(conversation)
-    for at in (NOW, NOW + seconds(20), NOW + seconds(40)):
-        work(at)
-    assert [attempt.state for attempt in attempts_of(message)] == ["rejected", "rejected", "unknown"]
-    graph.play()
-    prove_echoes_come(channel, graph, NOW + seconds(50))
-    work(NOW + seconds(40) + GRACE)
-
-    assert reread(message).status == MessageStatus.SENT
-    assert len(attempts_of(message)) == 4
-
-
-def test_late_echo_settles_a_held_message_and_clears_its_reason(
-    graph: GraphFake, channel: Channel, conversation: Conversation
-) -> None:
-    message = unclear(graph, conversation, TAKEN)
-    work(NOW + HOLD)
-    assert status_of(message) == (MessageStatus.UNKNOWN, "outcome_unclear")
-    entry = graph.ledger[0]
-    late = NOW + timedelta(minutes=20)
-    deliver(channel, at=late, statuses=[status(entry["wamid"], "read", at=late, tracker=entry["tracker"])])
-    work(late)
-
-    assert status_of(message) == (MessageStatus.READ, "")
-
-
-def test_late_echo_of_the_first_send_after_the_repeat_changes_no_id(
-    graph: GraphFake, channel: Channel, conversation: Conversation
-) -> None:
-    message = unclear(graph, conversation, TAKEN)
-    first = graph.ledger[0]
-    prove_echoes_come(channel, graph)
-    work(NOW + GRACE)
-    second = graph.ledger[-1]
-    late = NOW + timedelta(minutes=20)
-    deliver(channel, at=late, statuses=[status(first["wamid"], "read", at=late, tracker=first["tracker"])])
-    work(late)
-
-    row = reread(message)
-    assert (row.external_id, row.status) == (second["wamid"], MessageStatus.READ)
-    assert [attempt.state for attempt in attempts_of(message)] == ["accepted", "accepted"]
-
-
-def test_unclear_message_whose_window_closes_is_held_and_never_called_refused(
-    graph: GraphFake, channel: Channel
-) -> None:
-    conversation = conversation_on(channel, window_expires_at=NOW + seconds(30))
-    message = unclear(graph, conversation, TAKEN)
-    prove_echoes_come(channel, graph)
-    work(NOW + GRACE)
-    assert status_of(message) == (MessageStatus.UNKNOWN, "outcome_unclear")
-
-    entry = graph.ledger[0]
-    echo = status(entry["wamid"], "delivered", at=NOW + seconds(80), tracker=entry["tracker"])
-    deliver(channel, at=NOW + seconds(90), statuses=[echo])
-    work(NOW + seconds(90))
-    assert status_of(message) == (MessageStatus.DELIVERED, "")
-
-
-# Crashes and races, step by step
-
-
-def taken(queue_name: str = "interactive") -> list[Item]:
-    return claim.claim(queue_name, limit=10, now=clock.now())
-
-
-def send_kind() -> EffectKind[Any, Any]:
-    kind = kinds.get(messages.SEND_KIND)
-    assert isinstance(kind, EffectKind)
-    return kind
-
-
-def prepared() -> list[tuple[Item, Any]]:
-    """Claim and commit the intents, as a worker does before it calls."""
-    items = taken()
-    with transaction.atomic():
-        intents = send_kind().prepare(items)
-    return [(item, intents[item.id]) for item in items]
-
-
-def test_worker_that_dies_before_the_call_leaves_an_unclear_send(
-    graph: GraphFake, channel: Channel, conversation: Conversation, settings: Settings
-) -> None:
-    message = queue(conversation)
-    with clock.frozen(NOW):
-        prepared()
-    assert (reread(message).status, attempts_of(message)[0].state) == ("sending", AttemptState.SENDING)
-    later = NOW + settings.WORK_LEASE + seconds(1)
-    work(later)
-    assert (graph.attempts, reread(message).status) == ([], MessageStatus.UNKNOWN)
-
-    prove_echoes_come(channel, graph, later)
-    work(later + GRACE)
-    assert reread(message).status == MessageStatus.SENT
-
-
-def test_worker_that_dies_after_the_call_sends_nothing_twice(
-    graph: GraphFake, channel: Channel, conversation: Conversation, settings: Settings
-) -> None:
-    message = queue(conversation)
-    with clock.frozen(NOW):
-        ((_, intent),) = prepared()
-    send_kind().call(intent)
-    entry = graph.ledger[0]
-    deliver(channel, at=NOW + seconds(2), statuses=[status(entry["wamid"], "sent", tracker=entry["tracker"])])
-    later = NOW + settings.WORK_LEASE + seconds(1)
-    work(later)
-    work(later + HOLD)
-
-    assert (reread(message).status, reread(message).external_id) == (MessageStatus.SENT, entry["wamid"])
-    assert len(graph.attempts) == 1
-    assert not WorkItem.objects.exists()
-
-
-def test_sandbox_send_that_a_crash_left_open_is_simply_made_again(
-    organization: Organization, settings: Settings
-) -> None:
-    message = queue(conversation_on(factories.channel(factories.bot(organization))))
-    with clock.frozen(NOW):
-        prepared()
-    work(NOW + settings.WORK_LEASE + seconds(1))
-
-    assert reread(message).status == MessageStatus.SENT
-
-
-@pytest.mark.parametrize("with_tracker", [True, False])
-def test_status_that_overtakes_our_own_commit_is_joined(
-    graph: GraphFake, channel: Channel, conversation: Conversation, with_tracker: bool
-) -> None:
-    message = queue(conversation)
-    with clock.frozen(NOW):
-        ((item, intent),) = prepared()
-    outcome = send_kind().call(intent)
-    entry = graph.ledger[0]
-    tracker = entry["tracker"] if with_tracker else None
-    deliver(channel, statuses=[status(entry["wamid"], "delivered", at=NOW + seconds(1), tracker=tracker)])
-    work(kinds=[receipts.STATUS_KIND])
-    with clock.frozen(NOW + seconds(1)), transaction.atomic():
-        send_kind().settle([(item, intent, outcome)])
-
-    row = reread(message)
-    assert (row.status, row.external_id) == (MessageStatus.DELIVERED, entry["wamid"])
-    assert DeliveryStatus.objects.get().message == message
-    assert attempts_of(message)[0].state == AttemptState.ACCEPTED
-
-
-def test_unclear_answer_after_the_echo_changes_nothing(
-    graph: GraphFake, channel: Channel, conversation: Conversation
-) -> None:
-    graph.play(TAKEN)
-    message = queue(conversation)
-    with clock.frozen(NOW):
-        ((item, intent),) = prepared()
-    outcome = send_kind().call(intent)
-    entry = graph.ledger[0]
-    deliver(channel, statuses=[status(entry["wamid"], "sent", tracker=entry["tracker"])])
-    work(kinds=[receipts.STATUS_KIND])
-    with clock.frozen(NOW + seconds(1)), transaction.atomic():
-        decisions = send_kind().settle([(item, intent, outcome)])
-
-    (attempt,) = attempts_of(message)
-    assert (attempt.state, attempt.external_id) == (AttemptState.ACCEPTED, entry["wamid"])
-    assert reread(message).status == MessageStatus.SENT
-    assert decisions == {item.id: Done()}
-
-
-def test_outcome_of_a_message_that_was_removed_meanwhile_is_dropped(
-    graph: GraphFake, conversation: Conversation
-) -> None:
-    kept, removed_id = queue(conversation_on(conversation.channel)), queue(conversation).pk
-    with clock.frozen(NOW):
-        calls = prepared()
-    results = [(item, intent, send_kind().call(intent)) for item, intent in calls]
-    conversation.delete()
-    with transaction.atomic():
-        decisions = send_kind().settle(results)
-
-    assert reread(kept).status == MessageStatus.SENT
-    assert {item.subject_id for item, _, _ in results} == {kept.pk, removed_id}
-    assert [item.subject_id for item, _, _ in results if item.id in decisions] == [kept.pk]
-
-
-def test_worker_whose_lease_ended_before_the_call_does_not_call(
-    graph: GraphFake, conversation: Conversation, settings: Settings
-) -> None:
-    settings.WORK_LEASE = timedelta(0)
-    message = queue(conversation)
-    work()
-
-    assert graph.attempts == []
-    assert attempts_of(message)[0].state == AttemptState.SENDING
-    assert WorkItem.objects.get().state == WorkState.LEASED
-
-
-def test_second_worker_waits_for_the_outcome_of_the_first(
-    graph: GraphFake, conversation: Conversation
-) -> None:
-    message = queue(conversation)
-    with clock.frozen(NOW):
-        prepared()
-        WorkItem.objects.update(state=WorkState.READY, token=None, lease_until=None)
-    work(NOW + seconds(1))
-
-    assert (graph.attempts, len(attempts_of(message))) == ([], 1)
-
-
 # Lanes
 
 
@@ -799,20 +406,6 @@ def test_reply_in_back_off_is_not_overtaken_by_the_next(graph: GraphFake, channe
 
     work(NOW + timedelta(minutes=1))
     assert words_sent(graph) == ["other", "0", "1", "2"]
-
-
-def test_reply_whose_outcome_is_unclear_is_not_overtaken_by_the_next(
-    graph: GraphFake, channel: Channel
-) -> None:
-    waiting, other = conversation_on(channel), conversation_on(channel)
-    unclear(graph, waiting)
-    queue(waiting, "next")
-    queue(other, "other")
-    work(NOW + seconds(1))
-    assert words_sent(graph) == ["other"]
-
-    work(NOW + HOLD)
-    assert words_sent(graph) == ["other", "next"]
 
 
 def test_refused_reply_holds_up_nobody(graph: GraphFake, conversation: Conversation) -> None:

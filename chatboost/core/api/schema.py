@@ -41,6 +41,6 @@ class Schema(AutoSchema):
 def strip_optional_slash(endpoints: list[Endpoint]) -> list[Endpoint]:
     """List each route once, without the slash that it also answers to."""
     return [
-        (path.rstrip("/") if regex.endswith("/?$") else path, regex, method, callback)
+        (path.removesuffix("?").rstrip("/") or "/", regex, method, callback)
         for path, regex, method, callback in endpoints
     ]
