@@ -198,7 +198,7 @@ def test_router_lets_post_on_a_detail_update_only_where_asked(
 def test_schema_lists_each_route_once() -> None:
     paths = SchemaGenerator(patterns=router.urls).get_schema(request=None, public=True)["paths"]
 
-    routes = sorted(address.rstrip("/") for address in paths)
+    routes = sorted(address.rstrip("/") for address in paths if not address.startswith("/whatsapp"))
     wanted = ["", "/{id}", "/declared", "/forgotten"]
     assert routes == sorted(f"/{noun}{rest}" for noun in ("bots", "cursored") for rest in wanted)
 

@@ -1,6 +1,5 @@
 """The message pipeline in tests: deliveries at the door, work done at a given moment, replies queued."""
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -89,8 +88,3 @@ def queue(conversation: Conversation, words: str = "Hi", *, at: datetime = NOW, 
     given = {"type": "text", "content": {"text": words}, "origin_kind": "api"} | fields
     with clock.frozen(at):
         return messages.queue(conversation=conversation, **given)
-
-
-def pretty(value: object) -> str:
-    """A value as comparable JSON."""
-    return json.dumps(value, sort_keys=True, default=str)

@@ -52,7 +52,7 @@ def _path(name: str, parameters: list[Json]) -> Json:
         },
         "post": {
             "operationId": f"{name}_receive",
-            "description": "A signed delivery. 200 means that it is stored; what it says is done right after.",
+            "description": "A signed delivery. 200 means that it is stored; its work follows.",
             "tags": ["whatsapp"],
             "parameters": [*parameters, signature],
             "security": [{}],
