@@ -310,6 +310,7 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
+FORMAT_MODULE_PATH = ["chatboost.console.formats"]
 
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 

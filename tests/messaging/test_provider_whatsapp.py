@@ -170,13 +170,13 @@ def test_send_5xx_without_a_known_code_is_unknown(
 def test_send_without_a_whole_answer_is_unknown(fake: GraphFake, fault: Fault) -> None:
     fake.play(Rule(fault=fault))
 
-    assert isinstance(WhatsAppProvider(credentials(fake.url), deadline=IMPATIENT).send(outbound()), Unknown)
+    assert isinstance(WhatsAppProvider(credentials(fake.url, deadline=IMPATIENT)).send(outbound()), Unknown)
 
 
 def test_send_answered_byte_by_byte_ends_at_the_deadline(fake: GraphFake) -> None:
     fake.play(Rule(fault=Fault.TRICKLE, seconds=0.05))
 
-    assert isinstance(WhatsAppProvider(credentials(fake.url), deadline=IMPATIENT).send(outbound()), Unknown)
+    assert isinstance(WhatsAppProvider(credentials(fake.url, deadline=IMPATIENT)).send(outbound()), Unknown)
 
 
 @pytest.mark.parametrize(

@@ -32,8 +32,10 @@ class OrganizationModel(models.Model):
             raise ValidationError(dict.fromkeys(foreign, "Not found in this organization."))
 
     def _is_same_organization(self, field: models.ForeignKey[Any, Any]) -> bool:
-        related = getattr(self, field.name)
-        return related is None or related.organization_id == self.organization_id
+        # A required relation that is missing is for the field's own check to name.
+        if getattr(self, field.attname) is None:
+            return True
+        return bool(getattr(self, field.name).organization_id == self.organization_id)
 
     @classmethod
     def _scoped_relations(cls) -> list[models.ForeignKey[Any, Any]]:

@@ -8,6 +8,7 @@ webhooks echo.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Protocol
 
 from chatboost.messaging.providers.errors import ProviderError
@@ -41,12 +42,16 @@ class OutboundMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """What an adapter needs to speak for one channel. The token is absent from `repr`, so from logs too."""
+    """What an adapter needs to speak for one channel. The token is absent from `repr`, so from logs too.
+
+    `deadline` bounds a whole call, answer included.
+    """
 
     phone_number_id: str
     access_token: str = field(repr=False)
     base_url: str
     api_version: str
+    deadline: timedelta = timedelta(seconds=15)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,6 @@ from chatboost.messaging.providers.base import (
 )
 from chatboost.messaging.providers.errors import ProviderError
 
-DEADLINE = timedelta(seconds=15)
 MAX_ANSWER_BYTES = 256 * 1024
 MAX_RETRY_AFTER = timedelta(days=1)
 _MAX_REASON = 500
@@ -48,10 +47,10 @@ Answer = http.Response | Rejected | Unknown
 class WhatsAppProvider:
     """Sends for one phone number of the Cloud API."""
 
-    def __init__(self, credentials: Credentials, *, deadline: timedelta = DEADLINE) -> None:
-        """Prepare the adapter; nothing is sent. `deadline` bounds a whole call, answer included."""
+    def __init__(self, credentials: Credentials) -> None:
+        """Prepare the adapter; nothing is sent."""
         self._credentials = credentials
-        self._deadline = deadline
+        self._deadline = credentials.deadline
         self._node = "/".join(
             ("", quote(credentials.api_version, safe=""), quote(credentials.phone_number_id, safe=""))
         )

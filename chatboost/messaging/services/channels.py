@@ -161,6 +161,7 @@ def credentials(channel: Channel) -> Credentials:
         access_token=channel.access_token,
         base_url=settings.WHATSAPP_API_BASE_URL,
         api_version=settings.WHATSAPP_API_VERSION,
+        deadline=settings.VENDOR_DEADLINE,
     )
 
 
