@@ -1,7 +1,7 @@
 """The simulated phone of a bot: an operator writes as a contact, and the bot answers as on WhatsApp."""
 
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
@@ -21,6 +21,7 @@ SHOWN = 80
 STEPS = 8
 MAX_TEXT = 4096
 MAX_REPLY_ID = 256
+from teams.models import User
 
 
 class PhonePage(ConsolePage):
@@ -143,7 +144,11 @@ class ChatSay(PhonePage):
         try:
             channel = self.channel or _open(self.bot)
             external_id = simulator.receive(
-                channel=channel, operator_key=self.operator_key, text=text, reply_id=reply_id
+                channel=channel,
+                operator_key=self.operator_key,
+                text=text,
+                reply_id=reply_id,
+                name=cast(User, request.user).get_short_name(),
             )
         except DomainError as refusal:
             return JsonResponse({"problem": refusal.message}, status=refusal.status)

@@ -17,16 +17,24 @@ def user_id(channel: Channel, operator_key: str) -> str:
 
 
 def receive(
-    *, channel: Channel, operator_key: str, text: str, reply_id: str = "", now: datetime | None = None
+    *,
+    channel: Channel,
+    operator_key: str,
+    text: str,
+    reply_id: str = "",
+    name: str = "Simulated contact",
+    now: datetime | None = None,
 ) -> str:
     """Take a message typed into the simulated phone, or a tapped button; returns the message's id.
 
-    `operator_key` is letters and digits; each operator is a person of their own. The body has WhatsApp's
+    `operator_key` is letters and digits; each operator is a person of their own, called `name`. The body has WhatsApp's
     shape and is stored as a receipt, so everything behind the door is the same.
     """
     moment = now or clock.now()
     external_id = f"simulator.{uuid.uuid4()}"
-    body = _body(channel, user_id(channel, operator_key), external_id, text, reply_id, moment)
+    sender = user_id(channel, operator_key)
+    message = _message(sender, external_id, text, reply_id, moment)
+    body = _body(channel, {"user_id": sender, "profile": {"name": name}}, message)
     parts = whatsapp_payload.split(json.dumps(body).encode())
     receipts.store(
         [
@@ -58,24 +66,20 @@ def reset(channel: Channel, operator_key: str) -> None:
     ).delete()
 
 
-def _body(
-    channel: Channel, sender: str, external_id: str, text: str, reply_id: str, moment: datetime
-) -> dict[str, Any]:
-    message: dict[str, Any] = {
-        "from_user_id": sender,
-        "id": external_id,
-        "timestamp": str(int(moment.timestamp())),
-    }
-    if reply_id:
-        reply = {"id": reply_id, "title": text}
-        message |= {"type": "interactive", "interactive": {"type": "button_reply", "button_reply": reply}}
-    else:
-        message |= {"type": "text", "text": {"body": text}}
+def _message(sender: str, external_id: str, text: str, reply_id: str, moment: datetime) -> dict[str, Any]:
+    message = {"from_user_id": sender, "id": external_id, "timestamp": str(int(moment.timestamp()))}
+    if not reply_id:
+        return {**message, "type": "text", "text": {"body": text}}
+    reply = {"type": "button_reply", "button_reply": {"id": reply_id, "title": text}}
+    return {**message, "type": "interactive", "interactive": reply}
+
+
+def _body(channel: Channel, contact: dict[str, Any], message: dict[str, Any]) -> dict[str, Any]:
     value = {
         "messaging_product": "whatsapp",
         # Not a vendor's number: only the payload's shape needs one.
         "metadata": {"phone_number_id": f"simulator-{channel.pk}"},
-        "contacts": [{"user_id": sender, "profile": {"name": "Simulated contact"}}],
+        "contacts": [contact],
         "messages": [message],
     }
     return {
