@@ -14,8 +14,6 @@ if DATABASES["default"]["ENGINE"] == "chatboost.core.db.sqlite":
     # pytest-django knows by the engine's name only that Django's own needs no file.
     DATABASES["default"]["TEST"] = {"NAME": ":memory:"}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-# Asked of every static file once a client is made; no test serves one.
-WHITENOISE_USE_FINDERS = False
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 LOG_LEVEL = env.str("LOG_LEVEL", default="ERROR")
 if not env.str("REDIS_URL", default=""):

@@ -16,12 +16,12 @@ from chatboost.core.models import WorkItem, WorkState
 from chatboost.messaging.models import Bot, Channel, ChannelKind, Conversation, Direction, Message
 from chatboost.messaging.services import channels, simulator
 from flows.models import Execution, ExecutionLog
+from teams.models import User
 
 SHOWN = 80
 STEPS = 8
 MAX_TEXT = 4096
 MAX_REPLY_ID = 256
-from teams.models import User
 
 
 class PhonePage(ConsolePage):

@@ -27,8 +27,8 @@ def receive(
 ) -> str:
     """Take a message typed into the simulated phone, or a tapped button; returns the message's id.
 
-    `operator_key` is letters and digits; each operator is a person of their own, called `name`. The body has WhatsApp's
-    shape and is stored as a receipt, so everything behind the door is the same.
+    `operator_key` is letters and digits; each operator is a person of their own, called `name`. The body has
+    WhatsApp's shape and is stored as a receipt, so everything behind the door is the same.
     """
     moment = now or clock.now()
     external_id = f"simulator.{uuid.uuid4()}"
