@@ -27,6 +27,8 @@ FAST = {
     "WORK_SWEEP_SECONDS": "0.2",
     "WORK_BACKOFF_BASE_SECONDS": "0.2",
     "WORK_POLL_SECONDS": "0.02",
+    # Kills come a hundred times as often as in life: the same innocent item is hit again and again.
+    "WORK_MAX_CRASHES": "12",
     "SEND_UNKNOWN_GRACE_SECONDS": "8",
     "VENDOR_DEADLINE_SECONDS": "1",
     "WORK_CELERY_QUEUES": "",

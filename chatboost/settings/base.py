@@ -192,7 +192,7 @@ WORK_POLL_INTERVAL = timedelta(seconds=env.float("WORK_POLL_SECONDS", default=0.
 WORK_BACKOFF_BASE = timedelta(seconds=env.float("WORK_BACKOFF_BASE_SECONDS", default=2))
 WORK_BACKOFF_CAP = timedelta(hours=1)
 WORK_MAX_ERRORS = 8
-WORK_MAX_CRASHES = 3
+WORK_MAX_CRASHES = env.int("WORK_MAX_CRASHES", default=3)
 
 # Sends. An unclear outcome waits this long for the vendor's status echo before silence may count.
 SEND_UNKNOWN_GRACE = timedelta(seconds=env.float("SEND_UNKNOWN_GRACE_SECONDS", default=75))
