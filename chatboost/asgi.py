@@ -1,6 +1,7 @@
-"""The ASGI application: HTTP to Django, `/ws` to Channels."""
+"""The ASGI application: vendors' deliveries to their door, other HTTP to Django, `/ws` to Channels."""
 
 import os
+import sys
 
 from django.core.asgi import get_asgi_application
 
@@ -13,14 +14,20 @@ from django.conf import settings  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
 from chatboost.core.work.pump import Pump  # noqa: E402
+from chatboost.messaging.webhooks.committer import Committer  # noqa: E402
+from chatboost.messaging.webhooks.door import Door  # noqa: E402
 from teams.consumers import Live  # noqa: E402
+
+# Python's 5 ms would be the longest part of a group commit: its thread asks for the interpreter lock after
+# every answer of the database, while the event loop is busy with the next deliveries.
+sys.setswitchinterval(0.0005)
 
 if settings.EMBEDDED_PUMP:
     Pump(settings.WORK_QUEUES).start()
 
 application = ProtocolTypeRouter(
     {
-        "http": http,
+        "http": Door(http, Committer()),
         "websocket": AuthMiddlewareStack(URLRouter([re_path(r"^ws/?$", Live.as_asgi())])),
     }
 )

@@ -1,8 +1,15 @@
-"""Health: `/livez` says the process answers, `/readyz` says the installation does its work."""
+"""Health: `/livez` says the process answers, `/readyz` says the installation does its work.
 
-from collections.abc import Callable
+A check that hangs must not hang its caller, and no time limit of a client ends every wait. So the checks run
+in threads, and whoever asks is answered in time.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
+import structlog
 from celery import current_app
 from django.conf import settings
 from django.core.cache import cache
@@ -11,12 +18,26 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from chatboost.core import clock
+from chatboost.core import clock, pulse
+from chatboost.core.api.access import open_to
 from chatboost.core.models import WorkItem, WorkState
 
+logger = structlog.get_logger(__name__)
+
 OLDEST_DUE_LIMIT = timedelta(seconds=60)
+# How long a part may be silent. Worker and beat exist only where Celery serves a queue.
+SILENCE_LIMITS = {"sweep": timedelta(seconds=30)}
+CELERY_SILENCE_LIMITS = {"beat": timedelta(seconds=60), "worker": timedelta(seconds=120)}
+DEADLINE = timedelta(seconds=1.8)
+# Checks that hang, of questions that were answered long ago. Beyond these nobody is asked any more.
+MAX_THREADS = 12
+
+Verdicts = Mapping[str, str]
+
+_threads = threading.BoundedSemaphore(MAX_THREADS)
 
 
+@open_to("anybody")
 @require_safe
 @never_cache
 def livez(request: HttpRequest) -> JsonResponse:
@@ -24,53 +45,82 @@ def livez(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "ok"})
 
 
+@open_to("anybody")
 @require_safe
 @never_cache
 def readyz(request: HttpRequest) -> JsonResponse:
     """Answer 200 when every check passes, else 503; each check is `ok` or a reason without details."""
-    # Without Celery's queues there is no broker to ask: a pump does everything.
-    names = [name for name in _CHECKS if name != "broker" or settings.WORK_CELERY_QUEUES]
-    checks = {name: _verdict(_CHECKS[name]) for name in names}
+    checks = _verdicts()
     is_ready = all(verdict == "ok" for verdict in checks.values())
     return JsonResponse(
         {"status": "ok" if is_ready else "unavailable", "checks": checks}, status=200 if is_ready else 503
     )
 
 
-def _verdict(check: Callable[[], str]) -> str:
+def _verdicts() -> dict[str, str]:
+    """Run the checks side by side; what has not answered by the deadline is unavailable."""
+    ends = time.monotonic() + DEADLINE.total_seconds()
+    checks: list[tuple[Callable[[], Verdicts], tuple[str, ...]]] = [
+        (_database, ("database", "work", *_silence_limits())),
+        (_cache, ("cache",)),
+    ]
+    if settings.WORK_CELERY_QUEUES:  # without them there is no broker to ask: a pump does everything
+        checks.append((_broker, ("broker",)))
+    verdicts = {name: "unavailable" for _, names in checks for name in names}
+    running = [_start(check, verdicts) for check, _ in checks]
+    for thread in running:
+        if thread is not None:
+            thread.join(max(0.0, ends - time.monotonic()))
+    return dict(verdicts)
+
+
+def _start(check: Callable[[], Verdicts], verdicts: dict[str, str]) -> threading.Thread | None:
+    if not _threads.acquire(blocking=False):
+        return None
+
+    def run() -> None:
+        try:
+            verdicts.update(check())
+        except Exception as error:  # whatever it is, this part does not answer
+            logger.warning("readyz_check_failed", check=check.__name__, error=str(error))
+        finally:
+            _threads.release()
+
+    thread = threading.Thread(target=run, name=f"readyz{check.__name__}", daemon=True)
+    thread.start()
+    return thread
+
+
+def _silence_limits() -> dict[str, timedelta]:
+    return SILENCE_LIMITS | (CELERY_SILENCE_LIMITS if settings.WORK_CELERY_QUEUES else {})
+
+
+def _database() -> Verdicts:
+    """Ask on a connection of its own: that a new one can be made is part of the answer. Two queries."""
     try:
-        return check()
-    except Exception:  # whatever it is, this part does not answer
-        return "unavailable"
+        now = clock.now()
+        ages = pulse.ages(now)
+        is_late = WorkItem.objects.filter(
+            state=WorkState.READY, queue__in=settings.WORK_QUEUES, run_at__lt=now - OLDEST_DUE_LIMIT
+        ).exists()
+    finally:
+        connection.close()
+    verdicts = {"database": "ok", "work": "oldest due work is late" if is_late else "ok"}
+    return verdicts | {part: _punctuality(ages.get(part), limit) for part, limit in _silence_limits().items()}
 
 
-def _database() -> str:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
-    return "ok"
+def _punctuality(age: timedelta | None, limit: timedelta) -> str:
+    if age is None:
+        return "starting"
+    return "ok" if age < limit else "late"
 
 
-def _cache() -> str:
+def _cache() -> Verdicts:
     cache.set("readyz", "ok", 5)
-    return "ok" if cache.get("readyz") == "ok" else "unavailable"
+    return {"cache": "ok" if cache.get("readyz") == "ok" else "unavailable"}
 
 
-def _work() -> str:
-    due = WorkItem.objects.filter(
-        state=WorkState.READY, queue__in=settings.WORK_QUEUES, run_at__lt=clock.now() - OLDEST_DUE_LIMIT
-    )
-    return "oldest due work is late" if due.exists() else "ok"
-
-
-def _broker() -> str:
+def _broker() -> Verdicts:
     with current_app.connection_for_write(transport_options={"max_retries": 0}) as broker:
         broker.ensure_connection(max_retries=1, timeout=1, interval_start=0)
-    return "ok"
-
-
-_CHECKS: dict[str, Callable[[], str]] = {
-    "database": _database,
-    "cache": _cache,
-    "broker": _broker,
-    "work": _work,
-}
+    return {"broker": "ok"}

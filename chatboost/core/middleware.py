@@ -1,12 +1,14 @@
-"""Middleware of the kernel: request ids, and an honest answer while the database is away."""
+"""Middleware of the kernel: request ids, addresses that can be read, an answer while the database is away."""
 
 from collections.abc import Callable
+from urllib.parse import unquote_to_bytes
 
 import structlog
-from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponseBase
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from chatboost.core.api import problems
+from chatboost.core.db import outage
 
 logger = structlog.get_logger(__name__)
 
@@ -28,8 +30,28 @@ class RequestIdMiddleware:
         return response
 
 
+class ReadableUrlMiddleware:
+    """Answer 400 to a path or query that is no UTF-8 or holds NUL, for the API and the pages alike.
+
+    Django would put U+FFFD in its place, and PostgreSQL takes no NUL.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Run the request. Raises: BadRequest."""
+        query = request.META.get("QUERY_STRING", "")
+        if "\x00" in request.path or ("%" in query and not _is_text(query)):
+            raise BadRequest("The address is no UTF-8, or holds NUL.")
+        return self.get_response(request)
+
+
 class DatabaseOutageMiddleware:
-    """Answer 503 with Retry-After, not 500, when the database can't be reached: vendors then send again."""
+    """Answer 503 with Retry-After, not 500, when the database can't be reached: vendors then send again.
+
+    This covers views. What middleware raises, Django hands to `handler500`, which asks `outage_answer` too.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -40,9 +62,23 @@ class DatabaseOutageMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
         """Turn a lost connection into a 503; leave every other exception alone."""
-        if not isinstance(exception, (OperationalError, InterfaceError)):
-            return None
-        logger.error("database_unavailable", error=str(exception))
-        return problems.response(
-            request, status=503, code="database_unavailable", detail="The database is away.", retry_after=5
-        )
+        return outage_answer(request, exception)
+
+
+def outage_answer(request: HttpRequest, exception: BaseException | None) -> HttpResponse | None:
+    """Return the answer to a request that the database failed, or None when something else is wrong."""
+    if exception is None or not outage.is_outage(exception):
+        return None
+    logger.error("database_unavailable", error=str(exception))
+    return problems.response(
+        request, status=503, code="database_unavailable", detail="The database is away.", retry_after=5
+    )
+
+
+def _is_text(query: str) -> bool:
+    raw = unquote_to_bytes(query)
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return b"\x00" not in raw

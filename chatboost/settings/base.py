@@ -6,9 +6,11 @@ from typing import Any
 
 import django_stubs_ext
 import structlog
+from corsheaders.defaults import default_headers
 
+from chatboost.core import csp, logs
 from chatboost.core.supervisor import valkey_urls
-from chatboost.settings.environment import BASE_DIR, database, env, read_env_file
+from chatboost.settings.environment import BASE_DIR, database, env, rabbitmq_url, read_env_file
 from chatboost.settings.unfold import UNFOLD  # noqa: F401 read by django-unfold
 
 read_env_file()
@@ -50,6 +52,7 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "channels",
+    "corsheaders",
     "rest_framework",
     "django_filters",
     "drf_spectacular",
@@ -61,6 +64,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.socialaccount",
+    "allauth.socialaccount.providers.google",
     "allauth.mfa",
     "allauth.usersessions",
     "allauth.headless",
@@ -76,12 +80,16 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    # First: a browser must be let read whatever the others answer.
+    "corsheaders.middleware.CorsMiddleware",
     "chatboost.core.middleware.DatabaseOutageMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "chatboost.core.csp.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.gzip.GZipMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "chatboost.core.middleware.RequestIdMiddleware",
+    "chatboost.core.middleware.ReadableUrlMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -91,6 +99,9 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "teams.middleware.OrganizationMiddleware",
 ]
+
+# What pages may load and run; other answers get a stricter policy by the middleware.
+CONTENT_SECURITY_POLICY = {"DIRECTIVES": csp.PAGE}
 
 ROOT_URLCONF = "chatboost.urls"
 ASGI_APPLICATION = "chatboost.asgi.application"
@@ -127,6 +138,13 @@ VALKEY_SOCKET = valkey_urls.socket_path(DATA_DIR)
 # Set by `manage.py up` where the socket's path would be too long.
 VALKEY_URL = env.str("CHATBOOST_VALKEY_URL", default="").rstrip("/")
 RABBITMQ_URL = env.str("RABBITMQ_URL", default="")
+if not RABBITMQ_URL and env.str("RABBITMQ_HOST", default=""):
+    RABBITMQ_URL = rabbitmq_url(
+        host=env.str("RABBITMQ_HOST"),
+        port=env.int("RABBITMQ_PORT", default=5672),
+        user=env.str("RABBITMQ_USER", default="guest"),
+        password=env.str("RABBITMQ_PASSWORD", default="guest"),
+    )
 
 CELERY_BROKER_URL = env.str(
     "CELERY_BROKER_URL",
@@ -144,12 +162,19 @@ CHANNEL_LAYERS: dict[str, Any] = {
     }
 }
 CACHES: dict[str, Any] = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}
+    "default": {
+        "BACKEND": "chatboost.core.cache.RedisCache",
+        "LOCATION": CACHE_URL,
+        # Without Redis each process limits sign-ins by itself.
+        "OPTIONS": {"kept_here_when_away": ["allauth:rl:"]},
+    }
 }
 if EMBEDDED_PUMP:
     CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+# Seconds.
+SESSION_COOKIE_AGE = env.int("SESSION_LIFETIME", default=14 * 24 * 3600)
 
 # Celery runs work, it never stores it: tasks carry a queue name, results are ignored.
 CELERY_TASK_IGNORE_RESULT = True
@@ -174,7 +199,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0.2}
 CELERY_TASK_DEFAULT_QUEUE = "maintenance"
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "chatboost.core.ticks.beat:Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 # A pump sweeps by itself; this is for installations whose workers do everything. Sweeping twice is harmless.
 CELERY_BEAT_SCHEDULE = {
@@ -190,7 +215,7 @@ WORK_LEASE = timedelta(seconds=env.float("WORK_LEASE_SECONDS", default=180))
 WORK_SWEEP_INTERVAL = timedelta(seconds=env.float("WORK_SWEEP_SECONDS", default=1))
 WORK_POLL_INTERVAL = timedelta(seconds=env.float("WORK_POLL_SECONDS", default=0.05))
 WORK_BACKOFF_BASE = timedelta(seconds=env.float("WORK_BACKOFF_BASE_SECONDS", default=2))
-WORK_BACKOFF_CAP = timedelta(hours=1)
+WORK_BACKOFF_CAP = timedelta(seconds=env.float("WORK_BACKOFF_CAP_SECONDS", default=3600))
 WORK_MAX_ERRORS = 8
 WORK_MAX_CRASHES = env.int("WORK_MAX_CRASHES", default=3)
 
@@ -215,6 +240,13 @@ WHATSAPP_PHONE_NUMBER_ID = env.str("WHATSAPP_PHONE_NUMBER_ID", default="")
 WHATSAPP_WEBHOOK_VERIFY_TOKEN = env.str("WHATSAPP_WEBHOOK_VERIFY_TOKEN", default="")
 WEBHOOK_MAX_BYTES = 3 * 1024 * 1024
 
+# Notifications. The chat of organizations that have set up none of their own; the address is Telegram's own.
+TELEGRAM_BOT_TOKEN = env.str("TELEGRAM_BOT_TOKEN", default="")
+TELEGRAM_CHAT_ID = env.str("TELEGRAM_CHAT_ID", default="")
+TELEGRAM_API_URL = env.str("TELEGRAM_API_URL", default="https://api.telegram.org").rstrip("/")
+# Whoever has started a job is told of its end when it took longer.
+JOB_NOTICE_AFTER = timedelta(seconds=env.float("JOB_NOTICE_AFTER_SECONDS", default=5))
+
 # Accounts.
 AUTH_USER_MODEL = "teams.User"
 AUTHENTICATION_BACKENDS = [
@@ -225,7 +257,7 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
     # The older system's hashes; upgraded at the next sign-in.
-    "django.contrib.auth.hashers.BCryptPasswordHasher",
+    "teams.hashers.LegacyBCryptHasher",
     "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
@@ -241,23 +273,47 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "optional"
 ACCOUNT_PREVENT_ENUMERATION = True
+# Beside allauth's own limits: wrong passwords for one account, from whatever addresses that it was never
+# used from. From one address it is five in five minutes.
+ACCOUNT_RATE_LIMITS = {"login_failed_elsewhere": "50/h/key"}
 ACCOUNT_ADAPTER = "teams.accounts.AccountAdapter"
 MFA_ADAPTER = "teams.accounts.MFAAdapter"
 MFA_TOTP_ISSUER = "ChatBoost"
 # Without a mail server nobody can verify an address; they may secure their accounts all the same.
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 REGISTRATION_OPEN = env.bool("REGISTRATION_OPEN", default=True)
+# A deleted organization can be restored for so long; then its rows go.
+ORGANIZATION_PURGE_AFTER = timedelta(days=env.float("ORGANIZATION_PURGE_AFTER_DAYS", default=7))
+INVITE_LIFETIME = timedelta(days=env.int("INVITE_LIFETIME_DAYS", default=7))
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
 
 JWT_SIGNING_KEY = env.str("JWT_SIGNING_KEY", default="")
 ACCESS_TOKEN_EXPIRE_MINUTES = env.int("ACCESS_TOKEN_EXPIRE_MINUTES", default=30)
-HEADLESS_TOKEN_STRATEGY = "allauth.headless.tokens.strategies.jwt.JWTTokenStrategy"  # noqa: S105 a class path
+HEADLESS_TOKEN_STRATEGY = "teams.services.sessions.TokenStrategy"  # noqa: S105 a class path
 HEADLESS_JWT_ALGORITHM = "HS256"
 HEADLESS_JWT_STATEFUL_VALIDATION_ENABLED = True
 HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN = ACCESS_TOKEN_EXPIRE_MINUTES * 60
 HEADLESS_CLIENTS = ("app",)
 
-# REST API.
+# Sign-in with Google, where both are set. The addresses are Google's own.
+GOOGLE_SIGN_IN_CLIENT_ID = env.str("GOOGLE_SIGN_IN_CLIENT_ID", default="")
+GOOGLE_SIGN_IN_CLIENT_SECRET = env.str("GOOGLE_SIGN_IN_CLIENT_SECRET", default="")
+GOOGLE_AUTHORIZE_URL = env.str("GOOGLE_AUTHORIZE_URL", default="https://accounts.google.com/o/oauth2/v2/auth")
+GOOGLE_TOKEN_URL = env.str("GOOGLE_TOKEN_URL", default="https://oauth2.googleapis.com/token")
+SOCIALACCOUNT_ADAPTER = "teams.google.adapter.GoogleAccountAdapter"
+# Google answers for the addresses that it has verified; the adapter says which accounts that may open.
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = True
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+SOCIALACCOUNT_PROVIDERS = {
+    "google": {
+        "provider_class": "teams.google.provider.GoogleProvider",
+        "SCOPE": ["profile", "email"],
+        "OAUTH_PKCE_ENABLED": True,
+    }
+}
+
+# REST API. Requests of one key, user, or address without credentials; empty: no limit.
+API_RATE_LIMIT = env.str("API_RATE_LIMIT", default="1200/min")
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "teams.authentication.JWTAuthentication",
@@ -265,28 +321,50 @@ REST_FRAMEWORK = {
         "teams.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["chatboost.core.api.permissions.RolePermission"],
+    "DEFAULT_THROTTLE_CLASSES": ["chatboost.core.api.throttles.CallerThrottle"],
     "DEFAULT_PAGINATION_CLASS": "chatboost.core.api.pagination.Pages",
     "DEFAULT_FILTER_BACKENDS": [
-        "django_filters.rest_framework.DjangoFilterBackend",
-        "rest_framework.filters.SearchFilter",
-        "rest_framework.filters.OrderingFilter",
+        "chatboost.core.api.filters.FilterBackend",
+        "chatboost.core.api.filters.SearchFilter",
+        "chatboost.core.api.filters.OrderingFilter",
     ],
-    "DEFAULT_PARSER_CLASSES": ["chatboost.core.api.parsers.StrictJSONParser"],
+    "DEFAULT_PARSER_CLASSES": [
+        "chatboost.core.api.parsers.StrictJSONParser",
+        "chatboost.core.api.parsers.BrowserFormParser",
+        "chatboost.core.api.parsers.BrowserMultiPartParser",
+    ],
     "DEFAULT_RENDERER_CLASSES": [
         "rest_framework.renderers.JSONRenderer",
-        "rest_framework.renderers.BrowsableAPIRenderer",
+        "chatboost.core.api.renderers.BrowsableRenderer",
     ],
     "DEFAULT_SCHEMA_CLASS": "chatboost.core.api.schema.Schema",
     "EXCEPTION_HANDLER": "chatboost.core.api.problems.exception_handler",
     "URL_FORMAT_OVERRIDE": None,
     "PAGE_SIZE": 50,
 }
+# Pages of other sites that may call the API, with a key or token: never with the console's cookie.
+CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
+CORS_ALLOW_ALL_ORIGINS = "*" in CORS_ALLOWED_ORIGINS
+if CORS_ALLOW_ALL_ORIGINS:
+    CORS_ALLOWED_ORIGINS = []
+CORS_ALLOW_CREDENTIALS = False
+CORS_URLS_REGEX = r"^/(?!(?:admin|accounts|static)(?:/|$)).*$"
+CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "range", "x-organization", "x-request-id"]
+CORS_EXPOSE_HEADERS = [
+    "Content-Disposition",
+    "Content-Range",
+    "Idempotent-Replayed",
+    "Retry-After",
+    "WWW-Authenticate",
+    "X-Request-ID",
+]
 SPECTACULAR_SETTINGS = {
     "TITLE": "ChatBoost",
     "DESCRIPTION": "Operations console for customer messaging on WhatsApp.",
     "VERSION": "0.1.0",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["chatboost.core.api.permissions.SignedIn"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
@@ -300,9 +378,13 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "MessageStatusEnum": "chatboost.messaging.models.MessageStatus",
         "ContactStatusEnum": "chatboost.messaging.models.ContactStatus",
+        "NotificationTypeEnum": "teams.models.NotificationType",
     },
 }
 
+# Tables that people import: larger ones are refused. The rows are read and written in the background.
+IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=500 * 1024 * 1024)
+IMPORT_MAX_ROWS = env.int("IMPORT_MAX_ROWS", default=1_000_000)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 
@@ -312,7 +394,18 @@ USE_TZ = True
 USE_I18N = True
 FORMAT_MODULE_PATH = ["chatboost.console.formats"]
 
-EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+# Mail. Without a server the console's mailbox keeps what would have been sent.
+EMAIL_HOST = env.str("EMAIL_HOST", default="")
+EMAIL_PORT = env.int("EMAIL_PORT", default=587)
+EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", default="")
+EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", default="")
+EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", default=EMAIL_PORT == 587)
+EMAIL_USE_SSL = env.bool("EMAIL_USE_SSL", default=EMAIL_PORT == 465)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="ChatBoost <noreply@localhost>")
+
+# Whoever scrapes /metrics sends it as a bearer token; without one only this machine may.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -322,12 +415,15 @@ STORAGES = {
 # Logs: one JSON object a line, or coloured text in development; never a secret, never a message body.
 LOG_FORMAT = env.str("LOG_FORMAT", default="json")
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+# Tasks carry the request id of whoever sent them, and log under an id of their own.
+DJANGO_STRUCTLOG_CELERY_ENABLED = True
 _shared_processors: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.StackInfoRenderer(),
+    logs.hide_links,
 ]
 LOGGING = {
     "version": 1,
@@ -346,10 +442,9 @@ LOGGING = {
             "()": structlog.stdlib.ProcessorFormatter,
             "processors": [
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                logs.escape_control_characters,
                 # Plain tracebacks: the rich ones print local variables, and so secrets.
-                structlog.dev.ConsoleRenderer(
-                    colors=False, exception_formatter=structlog.dev.plain_traceback
-                ),
+                structlog.dev.ConsoleRenderer(colors=False, exception_formatter=logs.indented_traceback),
             ],
             "foreign_pre_chain": _shared_processors,
         },
@@ -359,6 +454,9 @@ LOGGING = {
     "loggers": {
         # One line a request is the web server's job; errors still come through.
         "django_structlog": {"level": "WARNING"},
+        # Nor a line or two for each nudge.
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
         "django.server": {"level": "WARNING"},
     },
 }

@@ -9,6 +9,7 @@ import os
 import secrets
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import environ
 from cryptography.fernet import Fernet
@@ -35,6 +36,11 @@ def database(url: str) -> dict[str, Any]:
     return _postgresql(parsed)
 
 
+def rabbitmq_url(*, host: str, port: int, user: str, password: str) -> str:
+    """Join what the older system has as four variables."""
+    return f"amqp://{quote(user, safe='')}:{quote(password, safe='')}@{host}:{port}//"
+
+
 def _sqlite(parsed: dict[str, Any]) -> dict[str, Any]:
     # synchronous=FULL: a webhook answered 200 must survive a power cut.
     pragmas = (
@@ -56,6 +62,8 @@ def _postgresql(parsed: dict[str, Any]) -> dict[str, Any]:
         "idle_in_transaction_session_timeout": 15_000,
     }
     options: dict[str, Any] = {
+        # Seconds. A host that is gone must not hold a request for minutes.
+        "connect_timeout": 5,
         **parsed.get("OPTIONS", {}),
         "options": " ".join(f"-c {name}={milliseconds}" for name, milliseconds in limits.items()),
     }

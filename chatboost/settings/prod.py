@@ -26,7 +26,7 @@ FETCH_ALLOWED_PRIVATE_HOSTS = []
 _is_tls = urlsplit(PUBLIC_BASE_URL).scheme == "https"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = _is_tls
-SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^livez/?$", r"^readyz/?$", r"^metrics/?$"]
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000) if _is_tls else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = _is_tls
 SECURE_HSTS_PRELOAD = _is_tls

@@ -1,39 +1,25 @@
 """Base classes of the console's model pages."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.db.models import Model, ProtectedError, QuerySet
 from django.forms import BaseInlineFormSet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.text import capfirst
 from unfold import admin as unfold
-from unfold import paginator
 
 from chatboost.core.admin import registry
-from chatboost.core.admin.forms import OrganizationForm
+from chatboost.core.admin.bulk import BulkActions
+from chatboost.core.admin.buttons import DetailActions
+from chatboost.core.admin.forms import OrganizationForm, OrganizationInlineFormSet
+from chatboost.core.admin.pagination import UncountedPaginator
 from chatboost.core.admin.scoping import OrganizationScope, is_allowed
 from chatboost.core.errors import DomainError, ValidationFailed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DetailAction:
-    """A button on a row's page that changes state, by POST.
-
-    `name` is the admin's method `name(request, row)`, which returns a response or None for the row's page.
-    `permission` is asked in full (`flows.publish`). `confirm` is the question asked first, if any.
-    """
-
-    name: str
-    label: str
-    permission: str
-    icon: str = ""
-    confirm: str = ""
-    is_primary: bool = False
 
 
 class _RefusalMixin:
@@ -66,7 +52,7 @@ class _RefusalMixin:
         return super().changeform_view(request, object_id, form_url, extra_context)  # type: ignore[misc]
 
 
-class OrganizationAdmin(OrganizationScope, _RefusalMixin, unfold.ModelAdmin):
+class OrganizationAdmin(OrganizationScope, BulkActions, DetailActions, _RefusalMixin, unfold.ModelAdmin):
     """Pages of an organization's rows. A row of another organization does not exist here: 404."""
 
     form = OrganizationForm
@@ -78,14 +64,26 @@ class OrganizationAdmin(OrganizationScope, _RefusalMixin, unfold.ModelAdmin):
     show_facets = False
     # Lookups that a link may put into a changelist's address, beside those of `list_filter`.
     allowed_lookups: ClassVar[Sequence[str]] = ()
-    detail_actions: ClassVar[Sequence[DetailAction]] = ()
+    # What the menu calls the list; the site sets it.
+    list_title: str = ""
+    # What to do about a list that is empty, for whoever sees it for the first time.
+    empty_hint: str = ""
+
+    @property
+    def page_permissions(self) -> Mapping[str, str]:
+        """What further pages ask, by the names of their addresses."""
+        return {}
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Call the page by what it lists."""
-        title = capfirst(self.opts.verbose_name_plural)
+        """Call the page what the menu calls it."""
+        title = self.list_title or capfirst(self.opts.verbose_name_plural)
         return super().changelist_view(request, {"title": title, **(extra_context or {})})
+
+    def row_title(self, row: Any) -> str:
+        """Return what stands above the row's page."""
+        return str(row)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """Return the row if it is the organization's."""
@@ -95,6 +93,13 @@ class OrganizationAdmin(OrganizationScope, _RefusalMixin, unfold.ModelAdmin):
         self, request: HttpRequest, opts: Any, object_id: str
     ) -> HttpResponse:
         raise Http404(f"No such {opts.verbose_name}.")
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Return the field; a yes or no is called "Active", not "Is active"."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and str(field.label or "").startswith("Is "):
+            field.label = capfirst(str(field.label)[3:]).replace("Whatsapp", "WhatsApp")
+        return field
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT
         """Return the form; a relation can be chosen, its row is made or changed on its own page."""
@@ -116,6 +121,9 @@ class OrganizationAdmin(OrganizationScope, _RefusalMixin, unfold.ModelAdmin):
         offered = [*self.allowed_lookups]
         for item in self.get_list_filter(request) if request else self.list_filter:
             name = item[0] if isinstance(item, list | tuple) else item
+            if isinstance(item, list | tuple):
+                # A range of dates asks for its two ends by these names.
+                offered += [f"{name}_from", f"{name}_to"]
             offered.append(name if isinstance(name, str) else getattr(name, "parameter_name", None) or "")
         return any(lookup == name or lookup.startswith(f"{name}__") for name in offered if name)
 
@@ -139,69 +147,23 @@ class OrganizationAdmin(OrganizationScope, _RefusalMixin, unfold.ModelAdmin):
             messages.error(request, f"Still needed by {kept._meta.verbose_name} “{kept}”.")
         return HttpResponseRedirect(self.url("change", object_id))
 
-    def is_shown(self, action: DetailAction, obj: Any) -> bool:
-        """Tell whether a button makes sense for this row."""
-        return True
-
-    def get_urls(self) -> list[URLPattern]:
-        """Add the buttons' addresses."""
-        buttons = path(
-            "<path:object_id>/do/<slug:action_name>/",
-            self.admin_site.admin_view(self.detail_action_view),
-            name=f"{self.opts.app_label}_{self.opts.model_name}_action",
-        )
-        return [buttons, *super().get_urls()]
-
-    def detail_action_view(self, request: HttpRequest, object_id: str, action_name: str) -> HttpResponse:
-        """Run a row's button; anything but a POST is refused."""
-        if request.method != "POST":
-            return HttpResponse(
-                "Use the button: this address takes POST only.", status=405, headers={"Allow": "POST"}
-            )
-        action = next((action for action in self.detail_actions if action.name == action_name), None)
-        row = self.get_object(request, object_id)
-        if action is None or row is None:
-            raise Http404("No such row or button.")
-        if not is_allowed(request, action.permission):
-            raise PermissionDenied
-        try:
-            response = getattr(self, action.name)(request, row)
-        except DomainError as refusal:
-            _show_refusal(request, refusal)
-            response = None
-        return response or HttpResponseRedirect(self.url("change", row.pk))
-
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """Add the row's buttons and links to the page."""
+        """Add the row's links to the page."""
         row = kwargs.get("obj")
         if row is not None:
-            context["detail_buttons"] = [
-                (
-                    action,
-                    reverse(
-                        f"admin:{self.opts.app_label}_{self.opts.model_name}_action",
-                        args=[row.pk, action.name],
-                    ),
-                )
-                for action in self.detail_actions
-                if is_allowed(request, action.permission) and self.is_shown(action, row)
-            ]
-            context["detail_links"] = [
-                link for link in registry.links_of(request, row) if is_allowed(request, link.permission)
-            ]
+            links = [*registry.links_of(request, row), _audit_link(row)]
+            context["detail_links"] = [link for link in links if is_allowed(request, link.permission)]
+            # The audit log knows more: changes by the API, by keys and by the product too.
+            context["show_history"] = False
         return super().render_change_form(request, context, *args, **kwargs)
-
-    def url(self, page: str, *args: Any) -> str:
-        """Return the address of one of this model's pages (`change`, `changelist`, `add`, …)."""
-        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}", args=args)
 
 
 class ReadOnlyAdmin(OrganizationAdmin):
     """Pages of rows that only the machine makes. Big tables: no counting."""
 
-    paginator = paginator.InfinitePaginator
+    paginator = UncountedPaginator
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -217,36 +179,11 @@ class ReadOnlyAdmin(OrganizationAdmin):
         return False
 
 
-class StaffAdmin(unfold.ModelAdmin):
-    """Pages of rows that belong to the installation, not to an organization: for its staff."""
-
-    list_fullwidth = True
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        """Tell whether the user is of the installation's staff."""
-        return bool(request.user.is_active and request.user.is_staff)
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Tell whether the user may look."""
-        return self.has_module_permission(request)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Tell whether the user may create."""
-        return self.has_module_permission(request)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Tell whether the user may change."""
-        return self.has_module_permission(request)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Tell whether the user may delete."""
-        return self.has_module_permission(request)
-
-
 class OrganizationTabularInline(OrganizationScope, unfold.TabularInline):
     """Related rows as a table."""
 
     form = OrganizationForm
+    formset = OrganizationInlineFormSet
     extra = 0
 
     def get_formset(
@@ -260,6 +197,7 @@ class OrganizationStackedInline(OrganizationScope, unfold.StackedInline):
     """Related rows one below the other."""
 
     form = OrganizationForm
+    formset = OrganizationInlineFormSet
     extra = 0
 
     def get_formset(
@@ -294,15 +232,14 @@ def _scoped_formset(formset: Any, request: HttpRequest) -> Any:
     return formset
 
 
+def _audit_link(row: Model) -> registry.DetailLink:
+    query = urlencode({"object_type": row._meta.label_lower, "object_id": row.pk})
+    url = f"{reverse('admin:core_auditentry_changelist')}?{query}"
+    return registry.DetailLink("History", url, "history", "teams.view_audit")
+
+
 def _by_field(error: ValidationError) -> dict[str, list[str]]:
     return dict(error.message_dict) if hasattr(error, "error_dict") else {"": list(error.messages)}
-
-
-def _show_refusal(request: HttpRequest, refusal: DomainError) -> None:
-    messages.error(request, refusal.message)
-    for name, found in refusal.errors.items():
-        for message in found:
-            messages.warning(request, f"{name}: {message}")
 
 
 def _related_counts(rows: Sequence[Model]) -> dict[str, int]:

@@ -16,6 +16,26 @@ MAX_TEXT = 80
 
 EMPTY = "—"
 
+# What a state means to whoever looks, by its stored value: the same word has the same colour on every page.
+TONES: dict[str, str] = {
+    # Waits for its turn, or is put aside.
+    **dict.fromkeys(("queued", "scheduled", "ready", "received", "kept", "draft", "archived"), "default"),
+    **dict.fromkeys(("cancelled", "revoked"), "default"),
+    # Under way.
+    **dict.fromkeys(("running", "sending", "leased", "pending"), "info"),
+    **dict.fromkeys(("waiting_input", "waiting_timer", "waiting_webhook"), "info"),
+    # Went well, or works.
+    **dict.fromkeys(("active", "ok", "done", "completed", "accepted", "answered"), "success"),
+    **dict.fromkeys(("sent", "delivered", "read"), "success"),
+    # Worth a look.
+    **dict.fromkeys(("unknown", "interrupted", "expired"), "warning"),
+    # Went wrong, or is shut out.
+    **dict.fromkeys(
+        ("failed", "refused", "rejected", "dead", "crashed", "died", "blocked", "disabled", "deleted"),
+        "danger",
+    ),
+}
+
 
 def label(text: str, colour: str = "default") -> SafeString:
     """Return a coloured label, for lists and detail pages.
@@ -25,19 +45,35 @@ def label(text: str, colour: str = "default") -> SafeString:
     return mark_safe(render_to_string("unfold/helpers/label.html", {"text": text, "type": colour}))  # noqa: S308 escaped there
 
 
+def state_label(value: str, words: str = "") -> SafeString:
+    """Return a state as a label in the colour of its meaning."""
+    return label(words or value.replace("_", " ").capitalize(), TONES.get(value, "default"))
+
+
 def choice_label(
-    field: str, colours: Mapping[Any, str], *, description: str = ""
+    field: str, colours: Mapping[Any, str] | None = None, *, description: str = ""
 ) -> Callable[..., SafeString]:
     """Return a column that shows a choice as a coloured label.
 
-    `colours` maps stored values to the colours of `label`.
+    A state has the colour of its meaning; what is no state gives its own `colours` by stored value.
     """
+    known: Mapping[Any, str] = TONES if colours is None else colours
 
     def column(self: object, row: Model) -> SafeString:
-        return label(getattr(row, f"get_{field}_display")(), colours.get(getattr(row, field), "default"))
+        return label(getattr(row, f"get_{field}_display")(), known.get(getattr(row, field), "default"))
 
     column.__name__ = f"{field}_label"
     return display(column, description=description or field.replace("_", " "), ordering=field)
+
+
+def flag(field: str, words: str) -> Callable[..., bool]:
+    """Return a column that shows a yes or no under a name of its own: "active", not "is active"."""
+
+    def column(self: object, row: Model) -> bool:
+        return bool(getattr(row, field))
+
+    column.__name__ = f"{field}_flag"
+    return display(column, boolean=True, description=words, ordering=field)
 
 
 def json_block(value: Any) -> SafeString:

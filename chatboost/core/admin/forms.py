@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from unfold import widgets
+from unfold.forms import PaginationInlineFormSet
 
 from chatboost.core.errors import DomainError
 
@@ -65,6 +66,17 @@ class OrganizationForm(forms.ModelForm[Any]):
         if not on_form:
             details = [f"{name}: {message}" for name, found in refusal.errors.items() for message in found]
             self.add_error(None, ValidationError([refusal.message, *details]))
+
+
+class OrganizationInlineFormSet(PaginationInlineFormSet):
+    """Related rows of one organization: the hidden id of a row finds no other's."""
+
+    def add_fields(self, form: Any, index: int | None) -> None:
+        """Keep the choices of the hidden id, which Django takes from the whole table, to the organization."""
+        super().add_fields(form, index)
+        named = form.fields.get(self._pk_field.name)
+        if isinstance(named, forms.ModelChoiceField) and named.queryset is not None:
+            named.queryset = named.queryset.filter(organization=form.organization)
 
 
 class CodeTextarea(widgets.UnfoldAdminTextareaWidget):

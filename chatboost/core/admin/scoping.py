@@ -10,14 +10,27 @@ from django.http import HttpRequest
 from chatboost.core.admin.forms import PrettyJSONField
 from chatboost.core.models import OrganizationModel
 
+# Asked like a permission where there is no organization to ask about.
+STAFF = "staff"
+
 
 def organization_of(request: HttpRequest) -> Any:
     """Return the organization the middleware put on the request, or None."""
     return getattr(request, "organization", None)
 
 
+def is_staff(request: HttpRequest) -> bool:
+    """Tell whether the user is of the installation's staff."""
+    return bool(request.user.is_active and request.user.is_staff)
+
+
 def is_allowed(request: HttpRequest, permission: str) -> bool:
-    """Tell whether the user's role in the request's organization holds a permission (`app.verb_noun`)."""
+    """Tell whether the user's role in the request's organization holds a permission (`app.verb_noun`).
+
+    `STAFF` asks for the installation's staff instead.
+    """
+    if permission == STAFF:
+        return is_staff(request)
     organization = organization_of(request)
     return organization is not None and bool(request.user.has_perm(permission, organization))
 

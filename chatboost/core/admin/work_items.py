@@ -4,25 +4,22 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html
-from unfold.decorators import action, display
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from unfold.decorators import display
 
-from chatboost.core.admin import dead_letters
-from chatboost.core.admin.base import DetailAction, ReadOnlyAdmin
-from chatboost.core.admin.display import choice_label, shortened
+from chatboost.core.admin.base import ReadOnlyAdmin
+from chatboost.core.admin.bulk import BulkAction
+from chatboost.core.admin.buttons import DetailAction
+from chatboost.core.admin.display import EMPTY, choice_label, shortened
 from chatboost.core.admin.filters import ChoicesDropdownFilter
 from chatboost.core.admin.registry import register
-from chatboost.core.admin.scoping import is_allowed, organization_of
-from chatboost.core.models import WorkItem, WorkState
+from chatboost.core.admin.scoping import organization_of
+from chatboost.core.models import WorkAttempt, WorkItem, WorkState
+from chatboost.core.work import dead_letters
 
 RETRY = "core.change_workitem"
-
-COLOURS = {
-    WorkState.SCHEDULED: "default",
-    WorkState.READY: "info",
-    WorkState.LEASED: "warning",
-    WorkState.DEAD: "danger",
-}
+DISCARD = "core.delete_workitem"
 
 
 @register(WorkItem)
@@ -30,7 +27,7 @@ class WorkItemAdmin(ReadOnlyAdmin):
     """Work items of the organization. Finished ones have no row."""
 
     list_display = (
-        "__str__",
+        "what",
         "state_label",
         "queue",
         "run_at",
@@ -41,22 +38,55 @@ class WorkItemAdmin(ReadOnlyAdmin):
     list_filter = (("state", ChoicesDropdownFilter), "queue", "kind")
     search_fields = ("kind__startswith", "subject_id__exact")
     ordering = ("-id",)
-    actions = ("retry_selected",)
+    empty_hint = "Nothing is owed: all work is done. What waits, runs or was given up appears here."
+    bulk_actions = (
+        BulkAction(
+            name="retry_selected",
+            label="Try again",
+            permission=RETRY,
+            confirm="Dead work goes back in line with a clean record. What is not dead stays as it is.",
+            run=lambda item, actor: bool(dead_letters.retry([item], actor=actor)),
+        ),
+        BulkAction(
+            name="discard_selected",
+            label="Discard",
+            permission=DISCARD,
+            confirm="Dead work is removed for good: what it owed is never done. What is not dead stays.",
+            run=lambda item, actor: bool(dead_letters.discard([item], actor=actor)),
+            is_dangerous=True,
+        ),
+    )
     detail_actions = (
         DetailAction(name="retry", label="Try again", permission=RETRY, icon="replay", is_primary=True),
+        DetailAction(
+            name="discard",
+            label="Discard",
+            permission=DISCARD,
+            icon="delete",
+            confirm="What this work owed is never done. Discard it?",
+        ),
     )
     fieldsets = (
-        (None, {"fields": ("kind", "subject_id", "state_label", "queue", "priority", "lane")}),
+        (None, {"fields": ("what", "state_label", "kind", "subject_id", "queue", "priority", "lane")}),
         ("When", {"fields": ("created_at", "run_at", "lease_until")}),
-        ("What went wrong", {"fields": ("error_count", "crash_count", "error_text")}),
+        ("What went wrong", {"fields": ("error_count", "crash_count", "error_text", "attempts")}),
     )
 
-    state_label = choice_label("state", COLOURS)
+    state_label = choice_label("state")
 
     def scope(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Keep the organization's items: the kernel's table holds a plain number."""
         organization = organization_of(request)
         return queryset.filter(organization_id=organization.pk) if organization else queryset.none()
+
+    def row_title(self, row: WorkItem) -> str:
+        """Say what is owed."""
+        return words_of(row)
+
+    @display(description="work", ordering="kind")
+    def what(self, item: WorkItem) -> str:
+        """Say what is owed."""
+        return words_of(item)
 
     def is_shown(self, action: DetailAction, obj: WorkItem) -> bool:
         """Only dead work can be tried again."""
@@ -64,18 +94,13 @@ class WorkItemAdmin(ReadOnlyAdmin):
 
     def retry(self, request: HttpRequest, item: WorkItem) -> None:
         """Put a dead item back in line."""
-        dead_letters.retry([item])
-        self.message_user(request, f"{item} is back in line.")
+        dead_letters.retry([item], actor=request.user)
+        self.message_user(request, f"{words_of(item)} is back in line.")
 
-    def has_retry_permission(self, request: HttpRequest) -> bool:
-        """Tell whether the role may try dead work again."""
-        return is_allowed(request, RETRY)
-
-    @action(description="Try dead work again", permissions=["retry"])
-    def retry_selected(self, request: HttpRequest, queryset: QuerySet[WorkItem]) -> None:
-        """Put the dead ones among the selected back in line."""
-        count = dead_letters.retry(list(queryset))
-        self.message_user(request, f"{count} back in line.")
+    def discard(self, request: HttpRequest, item: WorkItem) -> None:
+        """Remove a dead item for good."""
+        dead_letters.discard([item], actor=request.user)
+        self.message_user(request, f"{words_of(item)} is discarded.")
 
     @display(description="last error")
     def last_error_line(self, item: WorkItem) -> str:
@@ -85,8 +110,22 @@ class WorkItemAdmin(ReadOnlyAdmin):
     @display(description="last error")
     def error_text(self, item: WorkItem) -> str:
         """Show the whole last error."""
-        return (
-            format_html('<pre class="cb-json" dir="ltr">{}</pre>', item.last_error)
-            if item.last_error
-            else "None"
+        if not item.last_error:
+            return EMPTY
+        return format_html('<pre class="cb-json" dir="ltr">{}</pre>', item.last_error)
+
+    @display(description="tries")
+    def attempts(self, item: WorkItem) -> str:
+        """List the tries of the last days that did not succeed."""
+        tries = WorkAttempt.objects.filter(item_id=item.pk).order_by("id")[:50]
+        lines = (
+            (f"{timezone.localtime(one.ended_at):%Y-%m-%d %H:%M:%S}", one.get_outcome_display(), one.error)
+            for one in tries
         )
+        return format_html_join("", "<div>{} · {} · {}</div>", lines) or "None are kept."
+
+
+def words_of(item: WorkItem) -> str:
+    """Return `messaging.send` about number 3 as "Messaging: send (no. 3)"."""
+    room, _, what = item.kind.rpartition(".")
+    return f"{room.capitalize()}: {what.replace('_', ' ')} (no. {item.subject_id})"

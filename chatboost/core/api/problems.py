@@ -6,9 +6,14 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, RequestDataTooBig
+from django.core.exceptions import (
+    ObjectDoesNotExist,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+)
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -92,6 +97,8 @@ def _problem(exception: Exception) -> dict[str, Any] | None:
             return document(status=403, code="permission_denied", detail="Your role does not allow this.")
         case RequestDataTooBig():
             return document(status=413, code="body_too_large", detail="The body is too large.")
+        case SuspiciousOperation() | UnreadablePostError():
+            return document(status=400, code="bad_request", detail="The request can't be read.")
         case exceptions.APIException():
             return _api_exception(exception)
     return None

@@ -1,24 +1,29 @@
 """Viewsets bound to the request's organization."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from django.db import models, transaction
 from rest_framework import mixins, viewsets
+from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
+from chatboost.core.api.idempotency import IdempotentView
+from chatboost.core.db.retry import retry_tx
 from chatboost.core.models import OrganizationQuerySet
 
 ModelT = TypeVar("ModelT", bound=models.Model)
 
 
-class OrganizationViewSet(viewsets.GenericViewSet[ModelT], Generic[ModelT]):
+class OrganizationViewSet(IdempotentView, viewsets.GenericViewSet[ModelT], Generic[ModelT]):
     """A viewset whose queryset is bound to the organization; a foreign id is 404.
 
     `permission_map` names a permission for every action; one without an entry is refused. Ids are digits.
     """
 
     permission_map: ClassVar[dict[str, str]] = {}
-    lookup_value_regex = r"\d{1,18}"
+    lookup_value_regex = "[0-9]{1,18}"
 
     @property
     def organization(self) -> Any:
@@ -64,7 +69,27 @@ class ModelViewSet(
     mixins.UpdateModelMixin,
     mixins.DestroyModelMixin,
 ):
-    """List, detail, create, update and delete."""
+    """List, detail, create, update and delete.
+
+    Each write is one transaction, from the first look at a row to the answer, and starts again after a
+    deadlock: what `perform_…` does must have no effect outside the database.
+    """
+
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Add a row."""
+        return _in_one_transaction(lambda: super(ModelViewSet, self).create(request, *args, **kwargs))
+
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Change a row; `partial` is PATCH."""
+        return _in_one_transaction(lambda: super(ModelViewSet, self).update(request, *args, **kwargs))
+
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Remove a row."""
+        return _in_one_transaction(lambda: super(ModelViewSet, self).destroy(request, *args, **kwargs))
+
+
+def _in_one_transaction(handler: Callable[[], Response]) -> Response:
+    return retry_tx(transaction.atomic(handler))
 
 
 def permissions_for(

@@ -5,7 +5,7 @@ Each subscriber has a work item of its own, so one that fails never re-runs anot
 """
 
 from chatboost.core.events.delivery import subscribe
-from chatboost.core.events.outbox import Event, publish
+from chatboost.core.events.outbox import Event, publish, publish_many
 from chatboost.core.events.registry import Subscription, subscriptions
 
-__all__ = ["Event", "Subscription", "publish", "subscribe", "subscriptions"]
+__all__ = ["Event", "Subscription", "publish", "publish_many", "subscribe", "subscriptions"]

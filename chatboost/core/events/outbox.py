@@ -1,11 +1,13 @@
 """Publishing: the event's row and a work item per subscriber, in the caller's transaction."""
 
 import dataclasses
+from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import Any, ClassVar
 
 import structlog
 
+from chatboost.core.db import rows
 from chatboost.core.events.registry import subscriptions
 from chatboost.core.models import OutboxEvent
 from chatboost.core.work import queue
@@ -35,19 +37,35 @@ def publish(event: Event) -> None:
 
     Raises: NotInTransaction.
     """
-    listeners = subscriptions(event.name)
+    publish_many([event])
+
+
+def publish_many(published: Sequence[Event]) -> None:
+    """Write events of one kind, in order, as `publish` does: two statements for all of them.
+
+    Raises: NotInTransaction.
+    """
+    listeners = subscriptions(published[0].name) if published else []
     if not listeners:
         return
     hops = current_hops.get() + 1
     if hops >= MAX_HOPS:
-        logger.warning("event_dropped", event_name=event.name, hops=hops)
+        logger.warning("event_dropped", event_name=published[0].name, hops=hops)
         return
-    row = OutboxEvent.objects.create(
-        name=event.name, organization_id=event.organization_id, payload=event.payload(), hops=hops
-    )
+    events = [
+        OutboxEvent(
+            name=event.name, organization_id=event.organization_id, payload=event.payload(), hops=hops
+        )
+        for event in published
+    ]
+    rows.create(events)
     queue.enqueue_many(
         queue.Order(
-            kind=listener.kind, subject_id=row.pk, organization_id=event.organization_id, queue=listener.queue
+            kind=listener.kind,
+            subject_id=event.pk,
+            organization_id=event.organization_id,
+            queue=listener.queue,
         )
+        for event in events
         for listener in listeners
     )

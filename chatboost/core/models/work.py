@@ -20,12 +20,13 @@ class WorkItem(models.Model):
 
         scheduled --(due)--> ready --(claim)--> leased --(finish)--> row deleted
                                ^                  |  \\--(error, back-off)--> ready, run_at ahead
-                               |                  |  \\--(8 errors or 3 crashes)--> dead
+                               |                  |  \\--(8 errors or 3 crashes in a row)--> dead
                                \\--(lease expired)-/
 
     A `ready` item whose `run_at` lies ahead is in back-off: it keeps its lane closed. A `scheduled` item
-    is outside its lane until the sweep promotes it. `organization_id` is a plain number (0: none), so the
-    kernel depends on no domain.
+    is outside its lane until the sweep promotes it. `crash_count` counts crashes in a row: an item that has
+    one is run with nothing beside it in its process, so the next crash is its own. `organization_id` is a
+    plain number (0: none), so the kernel depends on no domain.
     """
 
     kind = models.CharField(max_length=64)
@@ -58,8 +59,18 @@ class WorkItem(models.Model):
             ),
         ]
         indexes = [
-            # work.claim: the next items of a queue.
-            models.Index(fields=["queue", "priority", "id"], condition=Q(state="ready"), name="work_claim"),
+            # work.claim: which organizations have work in a queue, and the next items of each.
+            models.Index(
+                fields=["queue", "organization_id", "priority", "id"],
+                condition=Q(state="ready"),
+                name="work_claim",
+            ),
+            # work.claim: has an item that crashed a worker come due again?
+            models.Index(
+                fields=["queue", "run_at"],
+                condition=Q(state="ready", crash_count__gt=0),
+                name="work_suspects",
+            ),
             # work.claim: is there an older open item in the lane?
             models.Index(
                 fields=["lane", "id"], condition=Q(state__in=["ready", "leased"]), name="work_lane_heads"
@@ -74,3 +85,36 @@ class WorkItem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.subject_id}"
+
+
+class AttemptOutcome(models.TextChoices):
+    """How a try ended that did not succeed."""
+
+    FAILED = "failed", "Failed"
+    CRASHED = "crashed", "Crashed"
+    DIED = "died", "Gave up"
+
+
+class WorkAttempt(models.Model):
+    """One try of an item that did not succeed: what a dead letter's page lists.
+
+    Successful tries leave no row: there are millions of them. Kept for a while after the item is gone.
+    """
+
+    item_id = models.BigIntegerField()
+    organization_id = models.BigIntegerField(default=0)
+    kind = models.CharField(max_length=64)
+    outcome = models.CharField(max_length=8, choices=AttemptOutcome)
+    error = models.TextField(blank=True)
+    ended_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        indexes = [
+            # Console: an item's tries, in order.
+            models.Index(fields=["item_id", "id"], name="workattempt_item"),
+            # Retention: oldest first.
+            models.Index(fields=["ended_at"], name="workattempt_ended"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.outcome}"

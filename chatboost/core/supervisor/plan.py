@@ -48,6 +48,8 @@ def _web(host: str, port: int) -> Sequence[str]:
         *(sys.executable, "-m", "uvicorn", "chatboost.asgi:application"),
         *("--host", host, "--port", str(port)),
         *("--lifespan", "off", "--timeout-graceful-shutdown", stop_within),
+        # It would believe any X-Forwarded-For from this machine; how many proxies to believe is a setting.
+        "--no-proxy-headers",
         # No client of /ws has more to say.
         *("--ws-max-size", "65536"),
     ]

@@ -1,14 +1,18 @@
 """Ending a lease: finished, back in line, or dead; only for whoever still holds the token."""
 
 import random
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import structlog
 from django.conf import settings
-from django.db.models import F
+from django.db import OperationalError, connection, transaction
+from django.db.models import QuerySet, Subquery
 
-from chatboost.core.models import WorkItem, WorkState
+from chatboost.core import pulse
+from chatboost.core.models import AttemptOutcome, WorkAttempt, WorkItem, WorkState
+from chatboost.core.work import kinds
 from chatboost.core.work.kinds import Dead, Decision, Defer, Done, Item, Retry
 
 logger = structlog.get_logger(__name__)
@@ -25,13 +29,29 @@ def finish(items: Sequence[Item], decisions: Mapping[int, Decision], *, now: dat
 
     Raises: Fenced when any item is no longer ours.
     """
-    ordered = sorted(items, key=lambda item: item.id)
-    if not ordered:
+    if not items:
         return
-    held = _lock(ordered)
-    if held != len(ordered):
-        logger.warning("work_fenced", items=len(ordered), held=held)
-        raise Fenced(f"{len(ordered) - held} of {len(ordered)} leases were lost")
+    open_ids = {id_ for id_, decision in decisions.items() if not isinstance(decision, Done)}
+    if any(item.id in open_ids for item in items):
+        require_held(items)
+        finish_held(items, decisions, now=now)
+    else:
+        _require(_remove_held(items), of=len(items))
+
+
+def require_held(items: Sequence[Item]) -> None:
+    """Lock the items until the end of the transaction. Raises Fenced when any is no longer ours."""
+    _require(len(still_held(items)), of=len(items))
+
+
+def _require(held_count: int, *, of: int) -> None:
+    if held_count != of:
+        raise Fenced(f"{of - held_count} of {of} leases were lost")
+
+
+def finish_held(items: Sequence[Item], decisions: Mapping[int, Decision], *, now: datetime) -> None:
+    """Apply each item's decision in id order, as `finish` does, to items that are known to be held."""
+    ordered = sorted(items, key=lambda item: item.id)
     done = [item.id for item in ordered if isinstance(decisions.get(item.id, Done()), Done)]
     if done:
         WorkItem.objects.filter(id__in=done).delete()
@@ -41,16 +61,16 @@ def finish(items: Sequence[Item], decisions: Mapping[int, Decision], *, now: dat
 
 def still_held(items: Sequence[Item]) -> list[Item]:
     """Return those items whose lease is still ours, locked until the end of the transaction."""
-    ids = set(
-        WorkItem.objects.filter(id__in=[item.id for item in items], token__in={item.token for item in items})
-        .select_for_update()
-        .order_by("id")
-        .values_list("id", flat=True)
-    )
-    lost = [item for item in items if item.id not in ids]
-    if lost:
-        logger.warning("work_fenced", items=len(items), held=len(ids))
+    # The id order is the lock order everywhere, so two workers can't deadlock.
+    ids = set(_leased(items).select_for_update().order_by("id").values_list("id", flat=True))
     return [item for item in items if item.id in ids]
+
+
+def count_fenced(count: int) -> None:
+    """Note that this many items were somebody else's when we came to finish them. After the rollback."""
+    if count:
+        logger.warning("work_fenced", items=count)
+        pulse.count("work_fenced", count)
 
 
 def backoff(error_count: int, floor: timedelta | None = None) -> timedelta:
@@ -60,42 +80,111 @@ def backoff(error_count: int, floor: timedelta | None = None) -> timedelta:
     return (floor or timedelta()) + jittered
 
 
-def _lock(items: Sequence[Item]) -> int:
-    # The id order is the lock order everywhere, so two workers can't deadlock.
-    return len(
-        WorkItem.objects.filter(
-            id__in=[item.id for item in items],
-            token__in={item.token for item in items},
-            state=WorkState.LEASED,
+def note_attempts(items: Sequence[tuple[int, int, str]], outcome: AttemptOutcome, error: str) -> None:
+    """Write a row for each (item id, organization id, kind) whose try did not succeed."""
+    WorkAttempt.objects.bulk_create(
+        WorkAttempt(
+            item_id=item_id,
+            organization_id=organization_id,
+            kind=kind,
+            outcome=outcome,
+            error=error[:MAX_ERROR_TEXT],
         )
-        .select_for_update()
-        .order_by("id")
-        .values_list("id", flat=True)
+        for item_id, organization_id, kind in items
     )
 
 
+def drop_twin(item_id: int, kind: str) -> None:
+    """Drop what came to wait under the dedupe key of an item that comes back, whose next run does it too."""
+    key = WorkItem.objects.filter(id=item_id).values("dedupe_key")
+    waiting = WorkItem.objects.filter(kind=kind, state__in=[WorkState.SCHEDULED, WorkState.READY])
+    waiting.filter(dedupe_key=Subquery(key)).exclude(id=item_id).delete()
+
+
+def announce_dead(dead: Sequence[tuple[str, int]]) -> None:
+    """Tell the kinds of these (kind, subject id) that their items died, so that they say so in their rows."""
+    by_kind: dict[str, list[int]] = defaultdict(list)
+    for name, subject_id in dead:
+        by_kind[name].append(subject_id)
+    for name, subject_ids in by_kind.items():
+        kind = kinds.get(name)
+        if kind is not None:
+            _tell(kind, subject_ids)
+
+
+def _tell(kind: kinds.Kind, subject_ids: Sequence[int]) -> None:
+    try:
+        with transaction.atomic():
+            kind.on_dead(subject_ids)
+    except OperationalError:
+        raise  # the database's own trouble: the whole transaction is tried again
+    except Exception:
+        # A kind that breaks even here must not keep its items alive, nor the sweep from everybody else's.
+        logger.exception("work_on_dead_failed", kind=kind.name, subjects=list(subject_ids))
+
+
+def _leased(items: Sequence[Item]) -> QuerySet[WorkItem]:
+    return WorkItem.objects.filter(
+        id__in=[item.id for item in items],
+        token__in={item.token for item in items},
+        state=WorkState.LEASED,
+    )
+
+
+# Locked in id order, as in `still_held`.
+_REMOVE_HELD = """
+WITH held AS MATERIALIZED (
+  SELECT id FROM core_workitem WHERE id = ANY(%s) AND token = ANY(%s) AND state = 'leased'
+  ORDER BY id FOR UPDATE
+)
+DELETE FROM core_workitem w USING held WHERE w.id = held.id
+"""
+
+
+def _remove_held(items: Sequence[Item]) -> int:
+    """Remove those items whose lease is still ours, in one statement; returns how many."""
+    if connection.vendor != "postgresql":
+        return _leased(items).delete()[0]
+    with connection.cursor() as cursor:
+        cursor.execute(_REMOVE_HELD, [[item.id for item in items], list({item.token for item in items})])
+        return cursor.rowcount
+
+
 def _release(item: Item, decision: Decision, now: datetime) -> None:
-    row = WorkItem.objects.filter(id=item.id)
     match decision:
         case Done():
             return
         case Defer(until):
-            row.update(state=WorkState.READY, run_at=until, token=None, lease_until=None)
+            _update(item, WorkState.READY, run_at=until)
         case Retry(error, after) if item.error_count + 1 < settings.WORK_MAX_ERRORS:
-            row.update(
-                state=WorkState.READY,
+            _note(item, AttemptOutcome.FAILED, error)
+            _update(
+                item,
+                WorkState.READY,
                 run_at=now + backoff(item.error_count + 1, after),
-                error_count=F("error_count") + 1,
+                error_count=item.error_count + 1,
                 last_error=error[:MAX_ERROR_TEXT],
-                token=None,
-                lease_until=None,
             )
         case Retry(error) | Dead(error):
-            row.update(
-                state=WorkState.DEAD,
-                error_count=F("error_count") + 1,
+            _note(item, AttemptOutcome.DIED, error)
+            _update(
+                item,
+                WorkState.DEAD,
+                error_count=item.error_count + 1,
                 last_error=error[:MAX_ERROR_TEXT],
-                token=None,
-                lease_until=None,
             )
             logger.error("work_dead", kind=item.kind, item=item.id, subject=item.subject_id)
+            announce_dead([(item.kind, item.subject_id)])
+
+
+def _update(item: Item, state: WorkState, **values: object) -> None:
+    if state == WorkState.READY:
+        drop_twin(item.id, item.kind)
+    # Whoever came back alive crashed nobody: crashes count in a row.
+    WorkItem.objects.filter(id=item.id).update(
+        state=state, token=None, lease_until=None, crash_count=0, **values
+    )
+
+
+def _note(item: Item, outcome: AttemptOutcome, error: str) -> None:
+    note_attempts([(item.id, item.organization_id, item.kind)], outcome, error)

@@ -78,6 +78,9 @@ class BatchKind(ABC, Generic[ContextT, ResultT]):
     def save(self, results: Sequence[ResultT], context: ContextT) -> None:
         """Write all results in set-based statements."""
 
+    def on_dead(self, subject_ids: Sequence[int]) -> None:
+        """Say in the subjects' rows that their work was given up; in the transaction that gives it up."""
+
 
 class EffectKind(ABC, Generic[IntentT, OutcomeT]):
     """An effect on the outside world: intent committed, then the call, then the outcome committed.
@@ -101,6 +104,9 @@ class EffectKind(ABC, Generic[IntentT, OutcomeT]):
 
         Runs in one transaction that commits even when the lease was lost: an outcome is always recorded.
         """
+
+    def on_dead(self, subject_ids: Sequence[int]) -> None:
+        """Say in the subjects' rows that their work was given up; in the transaction that gives it up."""
 
 
 Kind = BatchKind[Any, Any] | EffectKind[Any, Any]

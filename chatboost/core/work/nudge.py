@@ -14,6 +14,8 @@ from datetime import timedelta
 from celery import current_app
 from django.conf import settings
 
+from chatboost.core.work import failpoints
+
 logger = logging.getLogger(__name__)
 
 TASK_NAME = "core.drain"
@@ -59,6 +61,7 @@ class _Doorbell:
 
 
 def _publish(queue: str) -> None:
+    failpoints.reach("nudge.publishing")
     try:
         current_app.send_task(
             TASK_NAME, args=[queue], queue=queue, expires=EXPIRES.total_seconds(), retry=False

@@ -1,4 +1,4 @@
-"""A worker without a broker: drains queues in threads and sweeps, until told to stop."""
+"""A worker without a broker: drains queues in threads, sweeps and ticks, until told to stop."""
 
 import threading
 import time
@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
 from chatboost.core import clock
+from chatboost.core.ticks import firing
 from chatboost.core.work import kinds, nudge
 from chatboost.core.work.drain import drain
 from chatboost.core.work.kinds import BatchKind, EffectKind
@@ -21,24 +22,23 @@ OUTAGE_PAUSE = 1.0
 
 
 class Pump:
-    """Drains queues. Database work and outside effects have threads of their own, so a slow vendor
-    never holds up the next message."""
+    """Drains queues. Database work and each kind of outside effect have threads of their own, so a slow
+    vendor holds up neither the next message nor another vendor."""
 
     def __init__(self, queues: Sequence[str]) -> None:
         self.queues = list(queues)
         self._stop = threading.Event()
-        self._wake = [threading.Event(), threading.Event()]
+        self._wake: list[threading.Event] = []
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
         """Start the threads and listen for nudges of this process."""
         nudge.listen(lambda queue: self._ring())
-        shapes: list[type] = [BatchKind, EffectKind]
+        groups = [kinds.names(BatchKind), *([name] for name in kinds.names(EffectKind))]
+        self._wake = [threading.Event() for _ in groups]
         self._threads = [
-            threading.Thread(
-                target=self._drain_loop, args=(shape, wake), name=f"pump-{shape.__name__}", daemon=True
-            )
-            for shape, wake in zip(shapes, self._wake, strict=True)
+            threading.Thread(target=self._drain_loop, args=loop, name=f"pump-{loop[0][0]}", daemon=True)
+            for loop in zip(groups, self._wake, strict=True)
         ]
         self._threads.append(threading.Thread(target=self._sweep_loop, name="pump-sweep", daemon=True))
         for thread in self._threads:
@@ -64,30 +64,33 @@ class Pump:
         for wake in self._wake:
             wake.set()
 
-    def _drain_loop(self, shape: type, wake: threading.Event) -> None:
+    def _drain_loop(self, names: Sequence[str], wake: threading.Event) -> None:
         while not self._stop.is_set():
             wake.clear()
-            if not self._guarded(lambda: self._drain_all(shape)):
+            if not self._guarded(lambda: self._drain_all(names)):
                 wake.wait(settings.WORK_POLL_INTERVAL.total_seconds())
         connection.close()
 
-    def _drain_all(self, shape: type) -> int:
-        names = kinds.names(shape)
+    def _drain_all(self, names: Sequence[str]) -> int:
         return sum(drain(queue, names=names, is_stopping=self._stop.is_set) for queue in self.queues)
 
     def _sweep_loop(self) -> None:
         while not self._stop.wait(settings.WORK_SWEEP_INTERVAL.total_seconds()):
-            if self._guarded(lambda: sweep(now=clock.now())):
+            if self._guarded(lambda: firing.fire_due(now=clock.now()) + sweep(now=clock.now())):
                 self._ring()
         connection.close()
 
     def _guarded(self, work: Callable[[], int]) -> int:
-        """Run one round; a database that is away pauses the loop, never ends it."""
+        """Run one round; whatever goes wrong in it, a database that is away first of all, pauses the loop."""
         try:
             return work()
         except (DatabaseError, InterfaceError) as error:
             logger.warning("pump_database_error", error=str(error))
             close_old_connections()
             connection.close()
+            self._stop.wait(OUTAGE_PAUSE)
+            return 0
+        except Exception:  # a thread that ends would leave a worker that looks alive and does nothing
+            logger.exception("pump_round_failed")
             self._stop.wait(OUTAGE_PAUSE)
             return 0

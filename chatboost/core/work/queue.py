@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
 from chatboost.core import clock
+from chatboost.core.db import rows
 from chatboost.core.models import WorkItem, WorkState
 from chatboost.core.work import nudge
 
@@ -42,26 +44,31 @@ def enqueue_many(orders: Iterable[Order]) -> None:
     if not transaction.get_connection().in_atomic_block:
         raise NotInTransaction("enqueue() belongs into the transaction that writes the row it is about")
     now = clock.now()
-    rows = [_row(order, now) for order in orders]
-    if not rows:
+    now_text = rows.moment(now)
+    items = [_item(order, now, now_text) for order in orders]
+    if not items:
         return
-    has_keys = any(row.dedupe_key for row in rows)
-    WorkItem.objects.bulk_create(rows, ignore_conflicts=has_keys)
-    for queue in {row.queue for row in rows if row.state == WorkState.READY}:
+    has_keys = any(item["dedupe_key"] for item in items)
+    rows.insert(WorkItem, items, on_conflict=rows.ON_CONFLICT_DO_NOTHING if has_keys else "")
+    for queue in {item["queue"] for item in items if item["state"] == WorkState.READY}:
         transaction.on_commit(lambda queue=queue: nudge.ring(queue))  # type: ignore[misc]
 
 
-def _row(order: Order, now: datetime) -> WorkItem:
-    run_at = order.run_at or now
-    return WorkItem(
-        kind=order.kind,
-        subject_id=order.subject_id,
-        organization_id=order.organization_id,
-        queue=order.queue,
-        lane=order.lane,
-        priority=order.priority,
-        state=WorkState.SCHEDULED if run_at > now else WorkState.READY,
-        run_at=run_at,
-        dedupe_key=order.dedupe_key,
-        created_at=now,
-    )
+def _item(order: Order, now: datetime, now_text: str) -> dict[str, Any]:
+    """Return the item's columns, every one: model defaults are Python's, not the database's."""
+    is_ahead = order.run_at is not None and order.run_at > now
+    return {
+        "kind": order.kind,
+        "subject_id": order.subject_id,
+        "organization_id": order.organization_id,
+        "queue": order.queue,
+        "lane": order.lane,
+        "priority": order.priority,
+        "state": WorkState.SCHEDULED.value if is_ahead else WorkState.READY.value,
+        "run_at": order.run_at or now_text,
+        "error_count": 0,
+        "crash_count": 0,
+        "last_error": "",
+        "dedupe_key": order.dedupe_key,
+        "created_at": now_text,
+    }

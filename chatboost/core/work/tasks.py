@@ -5,7 +5,8 @@ import time
 from celery import shared_task
 from django.conf import settings
 
-from chatboost.core import clock
+from chatboost.core import clock, pulse
+from chatboost.core.ticks import beat, firing
 from chatboost.core.work import nudge
 from chatboost.core.work.drain import MAX_TIME, drain
 from chatboost.core.work.sweep import sweep
@@ -26,3 +27,10 @@ def drain_queue(queue: str) -> None:
 def sweep_work() -> None:
     """Put expired leases and due items back in line."""
     sweep(now=clock.now())
+    pulse.beat("worker")
+
+
+@shared_task(name=beat.TASK)
+def fire_tick(name: str) -> None:
+    """Fire a tick's slot, if nobody has."""
+    firing.fire(name, now=clock.now())

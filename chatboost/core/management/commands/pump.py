@@ -7,13 +7,14 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from chatboost.core import clock
+from chatboost.core.ticks import firing
 from chatboost.core.work.drain import drain
 from chatboost.core.work.pump import Pump
 from chatboost.core.work.sweep import sweep
 
 
 class Command(BaseCommand):
-    """Drain queues and sweep until stopped; with --once, until nothing is due."""
+    """Drain queues, sweep and tick until stopped; with --once, until nothing is due."""
 
     help = "Drain work queues in this process, without a broker."
 
@@ -37,5 +38,6 @@ class Command(BaseCommand):
         pump.stop()
 
     def _run_once(self, queues: list[str]) -> None:
+        firing.fire_due(now=clock.now())
         while sweep(now=clock.now()) + sum(drain(queue) for queue in queues):
             pass

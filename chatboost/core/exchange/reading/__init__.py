@@ -1,0 +1,92 @@
+"""Reading tables that people bring: what a file is, is told by its bytes, never by its name.
+
+Every reader is a stream of batches with flat memory, and refuses a hostile file before it costs any.
+"""
+
+import os
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from typing import IO
+
+from django.conf import settings
+
+from chatboost.core.exchange.batches import Batch
+from chatboost.core.exchange.errors import FileRefused, FileTooLarge
+from chatboost.core.exchange.reading import csvs, jsons, sheets, text
+
+_ZIP = b"PK\x03\x04"
+_EMPTY_ZIP = b"PK\x05\x06"
+_OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_OTHER = {b"\x1f\x8b": "gzip", b"%PDF": "PDF", b"BZh": "bzip2", b"7z\xbc\xaf": "7z", b"Rar!": "RAR"}
+
+QUICK_XLSX = 2 * 1024 * 1024
+QUICK_TEXT = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table that has been recognised; `batches` reads it, once."""
+
+    format: str
+    charset: str
+    batches: Generator[Batch, None, None]
+
+
+def open_table(stream: IO[bytes], *, charset: str = "", delimiter: str = "") -> Table:
+    """Recognise CSV, XLSX, a JSON array or JSON lines; what is given is not guessed.
+
+    Raises: FileRefused, here and while the batches are read.
+    """
+    stream.seek(0, os.SEEK_END)
+    size = stream.tell()
+    stream.seek(0)
+    if size > settings.IMPORT_MAX_BYTES:
+        raise FileTooLarge
+    head = stream.read(8)
+    stream.seek(0)
+    if not head:
+        raise FileRefused("The file is empty.", code="empty_file")
+    if head.startswith((_ZIP, _EMPTY_ZIP)):
+        return Table("xlsx", "", _counted(sheets.read(stream)))
+    if head == _OLD_EXCEL:
+        raise FileRefused("This is an old Excel file: save it as .xlsx or CSV.", code="unsupported_format")
+    if other := next((name for mark, name in _OTHER.items() if head.startswith(mark)), None):
+        raise FileRefused(f"This is {other}, no table.", code="unsupported_format")
+    return _text_table(stream, text.charset_of(stream, given=charset), delimiter)
+
+
+def is_quick(stream: IO[bytes]) -> bool:
+    """Tell whether the first rows of a file can be had while somebody waits; the stream is rewound.
+
+    The texts of an Excel file come in a part of their own, which must be read before the first cell.
+    """
+    stream.seek(0, os.SEEK_END)
+    size = stream.tell()
+    stream.seek(0)
+    head = stream.read(len(_ZIP))
+    stream.seek(0)
+    return size <= (QUICK_XLSX if head == _ZIP else QUICK_TEXT)
+
+
+def _text_table(stream: IO[bytes], charset: str, delimiter: str) -> Table:
+    head = stream.read(text.SAMPLE)
+    stream.seek(0)
+    begins = head.decode(charset, "ignore").lstrip("\ufeff \t\r\n")[:1]
+    if begins == "[":
+        return Table("json", charset, _counted(jsons.read(stream, charset=charset, is_lines=False)))
+    if begins == "{":
+        return Table("jsonl", charset, _counted(jsons.read(stream, charset=charset, is_lines=True)))
+    return Table("csv", charset, _counted(csvs.read(stream, charset=charset, delimiter=delimiter)))
+
+
+def _counted(batches: Iterator[Batch]) -> Generator[Batch, None, None]:
+    """Stop at the limit of rows."""
+    count = 0
+    for batch in batches:
+        count += len(batch.rows) + len(batch.broken)
+        if count > settings.IMPORT_MAX_ROWS:
+            raise FileRefused(
+                f"There are more than {settings.IMPORT_MAX_ROWS:,} rows: split the file.",
+                code="too_many_rows",
+            )
+        yield batch
