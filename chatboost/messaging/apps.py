@@ -15,13 +15,13 @@ class MessagingConfig(AppConfig):
     verbose_name = "Messaging"
 
     def ready(self) -> None:
-        """Say who may follow a conversation live."""
-        live.register_topic("conversation", _may_follow_conversation)
+        """Say who may follow a conversation live, and what this room has to measure."""
+        from chatboost.messaging import metrics  # noqa: F401 it registers itself; it needs the models
+
+        live.register_topic("conversation", _is_conversation_of, permission="messaging.view_message")
 
 
-def _may_follow_conversation(user: Any, organization: Any, number: int) -> bool:
-    """Tell whether the conversation is the organization's, and the role may read messages."""
-    if organization is None or not user.has_perm("messaging.view_message", organization):
-        return False
+def _is_conversation_of(organization: Any, number: int) -> bool:
+    """Tell whether the conversation is the organization's."""
     conversations = apps.get_model("messaging", "Conversation")._default_manager
     return conversations.filter(pk=number, organization=organization).exists()

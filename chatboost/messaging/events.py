@@ -34,8 +34,9 @@ class AttributeChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelHealthChanged(Event):
-    """A channel stopped working, or works again. `health` is one of `ok, disabled`."""
+    """A channel stopped working, or works again: `health` is one of `ok, disabled`, `at` in ISO 8601."""
 
     name: ClassVar[str] = "channel_health_changed"
     channel_id: int
     health: str
+    at: str

@@ -6,21 +6,13 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import display
 
 from chatboost.core.admin import ReadOnlyAdmin, register
 from chatboost.core.admin.display import choice_label, json_block, link, shortened
-from chatboost.core.admin.filters import ChoicesDropdownFilter
+from chatboost.core.admin.filters import ChoicesDropdownFilter, DayRangeFilter
 from chatboost.core.fields import DecryptionFailed
-from flows.models import DeliveryState, WebhookDelivery
-
-STATE_COLOURS = {
-    DeliveryState.QUEUED: "info",
-    DeliveryState.SENDING: "info",
-    DeliveryState.ANSWERED: "success",
-    DeliveryState.FAILED: "danger",
-}
+from flows.models import WebhookDelivery
 
 
 @register(WebhookDelivery)
@@ -28,9 +20,10 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
     """Calls, newest first. Headers may hold secrets: they are never shown."""
 
     list_display = ("target", "state_label", "response_status", "attempt_count", "created_at")
-    list_filter = (("state", ChoicesDropdownFilter), ("created_at", RangeDateFilter))
+    list_filter = (("state", ChoicesDropdownFilter), ("created_at", DayRangeFilter))
     list_filter_submit = True
     ordering = ("-id",)
+    empty_hint = "Calls that flows make to other servers appear here."
     fieldsets = (
         (None, {"fields": ("target", ("state_label", "response_status"), "error", "execution_link")}),
         ("When", {"fields": (("created_at", "finished_at", "attempt_count"),)}),
@@ -38,11 +31,15 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
         ("Answered", {"fields": ("answer",)}),
     )
 
-    state_label = choice_label("state", STATE_COLOURS)
+    state_label = choice_label("state")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Leave what was sent encrypted until its page asks for it."""
         return super().get_queryset(request).defer("request")
+
+    def row_title(self, row: WebhookDelivery) -> str:
+        """Show where it went."""
+        return self.target(row)
 
     @display(description="call")
     def target(self, delivery: WebhookDelivery) -> str:

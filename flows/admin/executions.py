@@ -9,26 +9,22 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import display
 
-from chatboost.core.admin import DetailAction, DetailLink, ReadOnlyAdmin, ReadOnlyInline, link_on, register
+from chatboost.core.admin import (
+    BulkAction,
+    DetailAction,
+    DetailLink,
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+    link_on,
+    register,
+)
 from chatboost.core.admin.display import EMPTY, choice_label, json_block, link, shortened
-from chatboost.core.admin.filters import ChoicesDropdownFilter, OrganizationRelatedFilter
+from chatboost.core.admin.filters import ChoicesDropdownFilter, DayRangeFilter, OrganizationRelatedFilter
 from chatboost.messaging.models import Contact, Conversation
-from flows.admin.deliveries import STATE_COLOURS as DELIVERY_COLOURS
-from flows.models import Execution, ExecutionLog, ExecutionState, WebhookDelivery
+from flows.models import Execution, ExecutionLog, WebhookDelivery
 from flows.services import executions
-
-STATE_COLOURS = {
-    ExecutionState.WAITING_INPUT: "info",
-    ExecutionState.WAITING_TIMER: "info",
-    ExecutionState.WAITING_WEBHOOK: "info",
-    ExecutionState.COMPLETED: "success",
-    ExecutionState.FAILED: "danger",
-    ExecutionState.CANCELLED: "default",
-    ExecutionState.INTERRUPTED: "warning",
-}
 
 
 class LogInline(ReadOnlyInline):
@@ -62,7 +58,7 @@ class DeliveryInline(ReadOnlyInline):
     ordering = ("id",)
     verbose_name_plural = "webhook deliveries"
 
-    state_label = choice_label("state", DELIVERY_COLOURS)
+    state_label = choice_label("state")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Leave what was sent encrypted."""
@@ -82,13 +78,14 @@ class ExecutionAdmin(ReadOnlyAdmin):
     list_filter = (
         ("state", ChoicesDropdownFilter),
         ("flow", OrganizationRelatedFilter),
-        ("started_at", RangeDateFilter),
+        ("started_at", DayRangeFilter),
     )
     allowed_lookups = ("contact__id__exact", "conversation__id__exact")
     list_filter_submit = True
     list_select_related = ("flow", "contact")
     search_fields = ("contact__phone__startswith",)
     ordering = ("-id",)
+    empty_hint = "Each run of a flow for one contact appears here. A trigger or the API starts one."
     fieldsets = (
         (None, {"fields": (("flow", "flow_version"), ("contact", "thread"), ("state_label", "node_number"))}),
         ("What went wrong", {"fields": (("error_code", "error_detail"),)}),
@@ -104,8 +101,18 @@ class ExecutionAdmin(ReadOnlyAdmin):
             confirm="The contact gets no further messages of this execution. Cancel it?",
         ),
     )
+    bulk_actions = (
+        BulkAction(
+            name="cancel_selected",
+            label="Cancel",
+            permission="flows.change_execution",
+            confirm="Their contacts get no further messages of these executions.",
+            run=lambda execution, actor: executions.cancel(execution=execution),
+            is_dangerous=True,
+        ),
+    )
 
-    state_label = choice_label("state", STATE_COLOURS)
+    state_label = choice_label("state")
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Leave out the error of what did not fail."""
@@ -135,8 +142,7 @@ class ExecutionAdmin(ReadOnlyAdmin):
     @display(description="started by")
     def origin(self, execution: Execution) -> str:
         """Say what started it."""
-        number = f" {execution.origin_id}" if execution.origin_id else ""
-        return f"{execution.get_origin_kind_display()}{number}"
+        return execution.get_origin_kind_display()
 
     @display(description="state")
     def variables(self, execution: Execution) -> Any:

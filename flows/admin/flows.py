@@ -12,6 +12,7 @@ from unfold import widgets
 from unfold.decorators import display
 
 from chatboost.core.admin import (
+    BulkAction,
     DetailAction,
     DetailLink,
     OrganizationAdmin,
@@ -19,7 +20,7 @@ from chatboost.core.admin import (
     link_on,
     register,
 )
-from chatboost.core.admin.display import label, link
+from chatboost.core.admin.display import flag, label, link
 from chatboost.core.admin.filters import OrganizationRelatedFilter
 from chatboost.core.admin.forms import OrganizationForm
 from chatboost.messaging.models import Bot
@@ -79,11 +80,12 @@ class FlowAdmin(OrganizationAdmin):
     """A flow's page: the draft, its problems, the published version."""
 
     form = FlowForm
-    list_display = ("name", "bot", "state_label", "is_active", "updated_at")
+    list_display = ("name", "bot", "state_label", "active", "updated_at")
     list_filter = (("bot", OrganizationRelatedFilter), "is_active")
     list_select_related = ("bot", "published_version")
     search_fields = ("name__icontains",)
     ordering = ("bot__name", "name", "id")
+    empty_hint = "A flow is what a bot says and asks. Add one, give it nodes, publish it."
     fieldsets = (
         (
             None,
@@ -91,11 +93,30 @@ class FlowAdmin(OrganizationAdmin):
         ),
     )
     inlines = (NodeInline,)
+    active = flag("is_active", "active")
     change_form_before_template = "console/flow_status.html"
     detail_actions = (
         DetailAction(name="validate", label="Validate", permission="flows.view_flow", icon="rule"),
         DetailAction(
             name="publish", label="Publish", permission="flows.publish", icon="publish", is_primary=True
+        ),
+    )
+
+    bulk_actions = (
+        BulkAction(
+            name="publish_selected",
+            label="Publish",
+            permission="flows.publish",
+            confirm="New executions run what the drafts are now. A draft with errors is left out.",
+            run=lambda flow, actor: _is_changed(flow) and flows.publish(flow=flow, actor=actor),
+        ),
+        BulkAction(
+            name="delete_selected_flows",
+            label="Delete",
+            permission="flows.delete_flow",
+            confirm="Flows go with their nodes, versions and executions. One that still runs is left out.",
+            run=lambda flow, actor: flows.delete(flow, actor=actor),
+            is_dangerous=True,
         ),
     )
 
@@ -132,6 +153,7 @@ class FlowAdmin(OrganizationAdmin):
             name=data["name"],
             description=data["description"],
             ignore_triggers=data["ignore_triggers"],
+            actor=request.user,
         )
         obj.__dict__.update(saved.__dict__)
 
@@ -152,7 +174,7 @@ class FlowAdmin(OrganizationAdmin):
 
     def delete_model(self, request: HttpRequest, obj: Flow) -> None:
         """Delete through the service."""
-        flows.delete(obj)
+        flows.delete(obj, actor=request.user)
 
     def validate(self, request: HttpRequest, flow: Flow) -> None:
         """Say how many problems the draft has; they are listed on the page."""
@@ -167,7 +189,7 @@ class FlowAdmin(OrganizationAdmin):
 
     def publish(self, request: HttpRequest, flow: Flow) -> None:
         """Freeze the draft as the version that new executions run."""
-        version = flows.publish(flow=flow, actor=request.user)  # type: ignore[arg-type]
+        version = flows.publish(flow=flow, actor=request.user)
         messages.success(
             request, f"Version {version.number} is published. Executions that began earlier stay on theirs."
         )

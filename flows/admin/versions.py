@@ -22,6 +22,7 @@ class FlowVersionAdmin(ReadOnlyAdmin):
     list_filter = (("flow", OrganizationRelatedFilter),)
     list_select_related = ("flow", "published_by")
     ordering = ("-id",)
+    empty_hint = "Publishing a flow freezes its draft as a version."
     fields = ("flow", "number", "published_at", "published_by_words", "spec_json")
     detail_actions = (
         DetailAction(
@@ -33,9 +34,13 @@ class FlowVersionAdmin(ReadOnlyAdmin):
         ),
     )
 
+    def row_title(self, row: FlowVersion) -> str:
+        """Name the flow and the number."""
+        return f"{row.flow}, version {row.number}"
+
     def roll_back(self, request: HttpRequest, version: FlowVersion) -> HttpResponse:
         """Publish an older version again, as a new one."""
-        new = flows.rollback(flow=version.flow, version=version, actor=request.user)  # type: ignore[arg-type]
+        new = flows.rollback(flow=version.flow, version=version, actor=request.user)
         messages.success(request, f"Version {version.number} is published again, as version {new.number}.")
         return HttpResponseRedirect(reverse("admin:flows_flow_change", args=[version.flow_id]))
 

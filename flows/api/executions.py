@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.db import transaction
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -24,6 +23,10 @@ from flows.api.serializers import (
 from flows.models import Execution, ExecutionLog, ExecutionOrigin
 from flows.selectors import executions as selectors
 from flows.services import executions
+
+_PHONE = OpenApiParameter(
+    "phone", {"type": "string", "format": "phone", "maxLength": 64}, OpenApiParameter.PATH
+)
 
 
 class ExecutionViewSet(ReadViewSet[Execution]):
@@ -81,12 +84,13 @@ class ExecutionViewSet(ReadViewSet[Execution]):
 
     @extend_schema(
         responses=ExecutionSerializer(many=True),
-        parameters=[OpenApiParameter("phone", OpenApiTypes.STR, OpenApiParameter.PATH)],
+        parameters=[_PHONE],
     )
     @action(detail=False, methods=["get"], url_path=r"contact/(?P<phone>[^/]+)")
     def of_contact(self, request: Request, phone: str) -> Response:
         """List a contact's executions, newest first."""
-        page = self.paginate_queryset(self.get_queryset().filter(contact__phone=contacts.read_phone(phone)))
+        rows = self.get_queryset().filter(contact__phone=contacts.read_phone(phone))
+        page = self.paginate_queryset(self.filter_queryset(rows))
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     def _loaded(self) -> Execution:
@@ -109,7 +113,7 @@ class FlowsViewSet(OrganizationViewSet[Execution]):
         wanted = ExecuteSerializer(data=request.data, context=self.get_serializer_context())
         wanted.is_valid(raise_exception=True)
         execution = self._start(wanted.validated_data)
-        answer = Execution.objects.select_related("flow_version").get(pk=execution.pk)
+        answer = self.get_queryset().get(pk=execution.pk)
         return Response(ExecutionSerializer(answer).data, status=201)
 
     @transaction.atomic

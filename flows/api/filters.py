@@ -2,11 +2,11 @@
 
 import django_filters as filters
 
-from chatboost.messaging.api.filters import IdFilter
+from chatboost.core.api.filters import FilterSet, IdFilter
 from flows.models import Execution, ExecutionState, Flow, Node
 
 
-class FlowFilter(filters.FilterSet):
+class FlowFilter(FilterSet):
     """Filters of /bots/flows/."""
 
     bot_id = IdFilter("bot_id")
@@ -16,7 +16,7 @@ class FlowFilter(filters.FilterSet):
         fields = ["bot_id", "is_active"]
 
 
-class NodeFilter(filters.FilterSet):
+class NodeFilter(FilterSet):
     """Filters of /bots/nodes/."""
 
     flow_id = IdFilter("flow_id")
@@ -26,7 +26,7 @@ class NodeFilter(filters.FilterSet):
         fields = ["flow_id", "type"]
 
 
-class ExecutionFilter(filters.FilterSet):
+class ExecutionFilter(FilterSet):
     """Filters of /flows/executions/."""
 
     flow_id = IdFilter("flow_id")

@@ -24,7 +24,6 @@ from flows.api.serializers import (
 from flows.engine.problems import Severity
 from flows.models import Flow, Node
 from flows.services import flows
-from teams.models import User
 
 _SHAPES = {"create": FlowCreateSerializer, "retrieve": FlowDetailSerializer}
 
@@ -58,7 +57,7 @@ class FlowViewSet(ModelViewSet[Flow]):
         fields = dict(serializer.validated_data)
         nodes = fields.pop("nodes", [])
         is_active = fields.pop("is_active", True)
-        flow = flows.create(organization=self.organization, **fields)
+        flow = flows.create(organization=self.organization, actor=self.request.user, **fields)
         if not is_active:
             flow.is_active = False
             flow.save(update_fields=["is_active"])
@@ -68,7 +67,7 @@ class FlowViewSet(ModelViewSet[Flow]):
 
     def perform_destroy(self, instance: Flow) -> None:
         """Remove the flow."""
-        flows.delete(instance)
+        flows.delete(instance, actor=self.request.user)
 
     @extend_schema(request=None, responses=ValidationSerializer)
     @action(detail=True, methods=["post"])
@@ -82,7 +81,7 @@ class FlowViewSet(ModelViewSet[Flow]):
     @action(detail=True, methods=["post"])
     def publish(self, request: Request, pk: str) -> Response:
         """Freeze the draft as the version that new executions run."""
-        version = flows.publish(flow=self.get_object(), actor=_actor(request))
+        version = flows.publish(flow=self.get_object(), actor=request.user)
         return Response(FlowVersionSerializer(version).data)
 
     @extend_schema(request=RollbackSerializer, responses=FlowVersionSerializer)
@@ -96,7 +95,7 @@ class FlowViewSet(ModelViewSet[Flow]):
         if version is None:
             raise NotFound("The flow has no such version.")
         return Response(
-            FlowVersionSerializer(flows.rollback(flow=flow, version=version, actor=_actor(request))).data
+            FlowVersionSerializer(flows.rollback(flow=flow, version=version, actor=request.user)).data
         )
 
     @extend_schema(responses=FlowVersionSerializer(many=True), filters=False)
@@ -131,7 +130,3 @@ class NodeViewSet(ModelViewSet[Node]):
     def perform_destroy(self, instance: Node) -> None:
         """Remove the node."""
         flows.delete_node(instance)
-
-
-def _actor(request: Request) -> User | None:
-    return request.user if isinstance(request.user, User) else None

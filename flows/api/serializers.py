@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from chatboost.core.api.serializers import ModelSerializer, ScopedRelatedField, Serializer
+from chatboost.messaging.api.fields import PhoneField
 from chatboost.messaging.models import Bot
 from flows.models import Execution, ExecutionLog, Flow, FlowVersion, Node
 
@@ -137,7 +138,7 @@ class ExecuteSerializer(Serializer):
 
     flow_id = ScopedRelatedField(queryset=Flow.objects.select_related("bot"))
     bot_id = ScopedRelatedField(queryset=Bot.objects.all())
-    contact_phone = serializers.CharField(max_length=40)
+    contact_phone = PhoneField()
     initial_state = serializers.DictField(required=False, default=dict)
 
 

@@ -3,6 +3,9 @@
 from collections import OrderedDict
 from collections.abc import Iterable
 from threading import Lock
+from typing import Any
+
+from django.db.models import QuerySet
 
 from flows.engine.compiler import CompiledFlow, compile_version
 from flows.models import FlowVersion
@@ -17,7 +20,7 @@ def load(version_ids: Iterable[int]) -> None:
     """Compile those of the versions that this process does not have yet; one query at most."""
     missing = {version_id for version_id in version_ids if version_id not in _kept}
     if missing:
-        for version_id, spec in FlowVersion.objects.filter(pk__in=missing).values_list("pk", "spec"):
+        for version_id, spec in _specs().filter(pk__in=missing):
             _keep(version_id, compile_version(spec))
 
 
@@ -25,8 +28,16 @@ def get(version_id: int) -> CompiledFlow:
     """Return a compiled version. Raises FlowVersion.DoesNotExist."""
     found = _kept.get(version_id)
     if found is None:
-        found = compile_version(FlowVersion.objects.values_list("spec", flat=True).get(pk=version_id))
+        found = compile_version(_specs().get(pk=version_id)[1])
         _keep(version_id, found)
+    return found
+
+
+def _specs() -> QuerySet[FlowVersion, tuple[int, Any]]:
+    # Of any organization: the ids come from executions and flows that somebody has loaded.
+    found: QuerySet[FlowVersion, tuple[int, Any]] = FlowVersion.objects.across_organizations().values_list(
+        "pk", "spec"
+    )
     return found
 
 

@@ -110,7 +110,8 @@ def _conversation(bot: Bot, contact: Contact) -> Conversation:
 def _locked(conversation: Conversation) -> Conversation:
     # The lock order is conversation, execution, message: the same as for a message that comes in.
     return (
-        Conversation.objects.select_for_update(of=("self",))
+        Conversation.objects.for_organization(conversation.organization_id)
+        .select_for_update(of=("self",))
         .select_related("contact", "channel__bot")
         .get(pk=conversation.pk)
     )

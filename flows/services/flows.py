@@ -6,13 +6,14 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import F, Max
 
-from chatboost.core import clock
+from chatboost.core import audit, clock
 from chatboost.core.errors import Conflict, ValidationFailed
 from chatboost.messaging.models import Bot
 from flows.engine import registry
 from flows.engine.problems import Problem, Severity
 from flows.engine.validation import validate
 from flows.models import LIVE_STATES, Flow, FlowVersion, Node
+from teams import limits
 from teams.models import Organization, User
 
 MAX_NODES = 1000
@@ -24,10 +25,18 @@ class FlowInvalid(ValidationFailed):
     default_code = "flow_invalid"
 
 
+@transaction.atomic
 def create(
-    *, organization: Organization, bot: Bot, name: str, description: str = "", ignore_triggers: bool = False
+    *,
+    organization: Organization,
+    bot: Bot,
+    name: str,
+    description: str = "",
+    ignore_triggers: bool = False,
+    actor: Any | None = None,
 ) -> Flow:
-    """Add a flow without nodes."""
+    """Add a flow without nodes. Raises: Conflict (`limit_reached`)."""
+    limits.check(organization, "flows")
     flow = Flow(
         organization=organization,
         bot=bot,
@@ -37,6 +46,7 @@ def create(
     )
     flow.full_clean()
     flow.save()
+    audit.record(actor=actor, verb="flow.created", object=flow)
     return flow
 
 
@@ -94,12 +104,13 @@ def delete_node(node: Node) -> None:
 
 
 @transaction.atomic
-def delete(flow: Flow) -> None:
+def delete(flow: Flow, *, actor: Any | None = None) -> None:
     """Remove a flow with its versions and executions. Raises: Conflict (`flow_running`)."""
     if flow.executions.filter(state__in=LIVE_STATES).exists():
         raise Conflict(
             "Executions of this flow still wait: cancel them, or switch the flow off.", code="flow_running"
         )
+    audit.record(actor=actor, verb="flow.deleted", object=flow)
     flow.executions.all().delete()
     flow.delete()
 
@@ -117,7 +128,7 @@ def problems(flow: Flow) -> list[Problem]:
 
 
 @transaction.atomic
-def publish(*, flow: Flow, actor: User | None = None) -> FlowVersion:
+def publish(*, flow: Flow, actor: Any | None = None) -> FlowVersion:
     """Freeze the draft as the version that new executions run; an unchanged draft is not frozen again.
 
     Raises: FlowInvalid (`flow_invalid`).
@@ -130,11 +141,11 @@ def publish(*, flow: Flow, actor: User | None = None) -> FlowVersion:
     current = flow.published_version
     if current is not None and current.spec == draft:
         return current
-    return _add_version(flow, draft, actor)
+    return _add_version(flow, draft, actor, verb="flow.published")
 
 
 @transaction.atomic
-def rollback(*, flow: Flow, version: FlowVersion, actor: User | None = None) -> FlowVersion:
+def rollback(*, flow: Flow, version: FlowVersion, actor: Any | None = None) -> FlowVersion:
     """Publish an older version again, as a new one, and make it the draft.
 
     Raises: ValidationFailed (`wrong_flow`).
@@ -143,7 +154,7 @@ def rollback(*, flow: Flow, version: FlowVersion, actor: User | None = None) -> 
         raise ValidationFailed("The version belongs to another flow.", code="wrong_flow")
     flow = _lock(flow)
     replace_nodes(flow, version.spec["nodes"])
-    return _add_version(flow, version.spec, actor)
+    return _add_version(flow, version.spec, actor, verb="flow.rolled_back")
 
 
 @transaction.atomic
@@ -163,7 +174,8 @@ def replace_nodes(flow: Flow, nodes: Sequence[dict[str, Any]]) -> None:
     _touch(flow)
 
 
-def _add_version(flow: Flow, frozen: dict[str, Any], actor: User | None) -> FlowVersion:
+def _add_version(flow: Flow, frozen: dict[str, Any], actor: Any | None, *, verb: str) -> FlowVersion:
+    before = flow.published_version
     highest = flow.versions.aggregate(highest=Max("number"))["highest"] or 0
     version = FlowVersion.objects.create(
         organization_id=flow.organization_id,
@@ -171,19 +183,22 @@ def _add_version(flow: Flow, frozen: dict[str, Any], actor: User | None) -> Flow
         number=highest + 1,
         spec=frozen,
         published_at=clock.now(),
-        published_by=actor,
+        published_by=actor if isinstance(actor, User) else None,
     )
     flow.published_version = version
     flow.save(update_fields=["published_version", "updated_at"])
+    audit.record(actor=actor, verb=verb, object=flow, changes={"published_version": (before, version)})
     return version
 
 
 def _lock(flow: Flow) -> Flow:
-    return Flow.objects.select_for_update(of=("self",)).select_related("published_version").get(pk=flow.pk)
+    own = Flow.objects.for_organization(flow.organization_id).select_related("published_version")
+    return own.select_for_update(of=("self",)).get(pk=flow.pk)
 
 
 def _touch(flow: Flow) -> None:
-    Flow.objects.filter(pk=flow.pk).update(revision=F("revision") + 1, updated_at=clock.now())
+    own = Flow.objects.for_organization(flow.organization_id)
+    own.filter(pk=flow.pk).update(revision=F("revision") + 1, updated_at=clock.now())
 
 
 def _by_place(found: Sequence[Problem]) -> dict[str, list[str]]:

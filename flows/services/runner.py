@@ -8,9 +8,10 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from chatboost.core import events
+from chatboost.core.db import rows
 from chatboost.core.work import queue as work
 from chatboost.messaging import handlers
 from chatboost.messaging.models import Contact, ContactAttribute, Conversation, OriginKind
@@ -67,6 +68,7 @@ class Runner:
     def __init__(self, conversations: Iterable[Conversation], *, now: datetime) -> None:
         self._now = now
         self._conversations = {row.pk: row for row in conversations}
+        self._organizations = {row.organization_id for row in self._conversations.values()}
         self._live = self._load_live()
         self._attributes: dict[int, dict[str, Any]] | None = None
         self._flows: dict[int, Flow | None] = {}
@@ -94,8 +96,8 @@ class Runner:
     def flow(self, flow_id: int) -> Flow | None:
         """Return a flow that can be started: active and published."""
         if flow_id not in self._flows:
-            ready = Flow.objects.filter(pk=flow_id, is_active=True, published_version__isnull=False)
-            self._flows[flow_id] = ready.select_related("published_version").first()
+            own = Flow.objects.filter(organization__in=self._organizations, pk=flow_id)
+            self._flows[flow_id] = own.filter(is_active=True, published_version__isnull=False).first()
         return self._flows[flow_id]
 
     def start(
@@ -118,7 +120,8 @@ class Runner:
         execution = Execution(
             organization_id=conversation.organization_id,
             flow=flow,
-            flow_version=flow.published_version,
+            # `flow` returns published ones only.
+            flow_version_id=cast(int, flow.published_version_id),
             bot_id=conversation.bot_id,
             contact_id=conversation.contact_id,
             conversation=conversation,
@@ -151,12 +154,18 @@ class Runner:
         """End a live execution."""
         self._end(execution, ExecutionState.CANCELLED)
 
+    def time_out(self, execution: Execution) -> None:
+        """Fail a live execution that has been active for too long."""
+        execution.error_code = "execution_timeout"
+        execution.error_detail = "Its webhook calls took longer than FLOW_EXECUTION_TIMEOUT allows."
+        self._end(execution, ExecutionState.FAILED)
+
     def flush(self) -> None:
         """Write everything: executions, logs, messages, attributes, timers, webhook calls, events."""
         old = list(self._changed.values())
         # Ended ones first: the constraint allows one live execution a conversation.
-        Execution.objects.bulk_update(old, EXECUTION_FIELDS)
-        Execution.objects.bulk_create(self._new)
+        rows.update(old, EXECUTION_FIELDS)
+        rows.create(self._new)
         self._write_logs()
         messages.queue_many([self._draft(execution, send) for execution, send in self._drafts], now=self._now)
         attributes.write(self._writes)
@@ -167,13 +176,14 @@ class Runner:
     # Loading
 
     def _load_live(self) -> dict[int, Execution]:
-        rows = (
-            Execution.objects.filter(conversation_id__in=self._conversations, state__in=LIVE_STATES)
+        live = (
+            Execution.objects.filter(organization__in=self._organizations)
+            .filter(conversation_id__in=self._conversations, state__in=LIVE_STATES)
             .select_related("flow")
             .select_for_update(of=("self",))
             .order_by("id")
         )
-        found = {execution.conversation_id: execution for execution in rows}
+        found = {execution.conversation_id: execution for execution in live}
         for conversation_id, execution in found.items():
             execution.conversation = self._conversations[conversation_id]
         compiled.load(execution.flow_version_id for execution in found.values())
@@ -183,8 +193,9 @@ class Runner:
         if self._attributes is None:
             contacts = {row.contact_id for row in self._conversations.values()}
             self._attributes = {contact: {} for contact in contacts}
-            rows = ContactAttribute.objects.filter(contact_id__in=contacts)
-            for owner, key, value in rows.values_list("contact_id", "key", "value"):
+            own = ContactAttribute.objects.filter(organization__in=self._organizations)
+            known = own.filter(contact_id__in=contacts)
+            for owner, key, value in known.values_list("contact_id", "key", "value"):
                 self._attributes[owner][key] = value
         return self._attributes.setdefault(contact_id, {})
 
@@ -274,17 +285,21 @@ class Runner:
     # Writing
 
     def _write_logs(self) -> None:
-        ExecutionLog.objects.bulk_create(
-            ExecutionLog(
-                organization_id=execution.organization_id,
-                execution=execution,
-                node_number=entry.node,
-                node_type=entry.kind,
-                event=entry.outcome,
-                detail=_log_detail(entry),
-                created_at=self._now,
-            )
-            for execution, entry in self._logs
+        created_at = rows.moment(self._now)
+        rows.insert(
+            ExecutionLog,
+            (
+                {
+                    "organization_id": execution.organization_id,
+                    "execution_id": execution.pk,
+                    "node_number": entry.node,
+                    "node_type": entry.kind,
+                    "event": entry.outcome,
+                    "detail": _log_detail(entry),
+                    "created_at": created_at,
+                }
+                for execution, entry in self._logs
+            ),
         )
 
     def _draft(self, execution: Execution, effect: effect_types.SendMessage) -> messages.Draft:
@@ -314,16 +329,17 @@ class Runner:
         )
 
     def _write_calls(self) -> None:
-        rows = WebhookDelivery.objects.bulk_create([_delivery(call, self._now) for call in self._calls])
+        deliveries = [_delivery(call, self._now) for call in self._calls]
+        rows.create(deliveries)
         work.enqueue_many(
             work.Order(
                 kind=WEBHOOK_KIND,
-                subject_id=row.pk,
-                organization_id=row.organization_id,
+                subject_id=delivery.pk,
+                organization_id=delivery.organization_id,
                 queue="interactive",
-                lane=f"run:{row.execution_id}",
+                lane=f"run:{delivery.execution_id}",
             )
-            for row in rows
+            for delivery in deliveries
         )
 
     def _publish_ends(self, executions: Sequence[Execution]) -> None:

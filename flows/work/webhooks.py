@@ -3,11 +3,11 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import F
+from django.db.models import DurationField, ExpressionWrapper, F, Sum
 
 from chatboost.core import clock
 from chatboost.core.http import untrusted
@@ -199,7 +199,12 @@ class AnswerKind(
     ) -> None:
         """Let the engine go on."""
         runner, _ = context
-        for execution, delivery in filter(None, results):
+        live = list(filter(None, results))
+        active = _active_times([execution.pk for execution, _ in live])
+        for execution, delivery in live:
+            if active[execution.pk] > settings.FLOW_EXECUTION_TIMEOUT:
+                runner.time_out(execution)
+                continue
             if execution.conversation.is_bot_paused:
                 _enqueue_answer(delivery, clock.now() + PAUSE_CHECK)
                 continue
@@ -208,3 +213,12 @@ class AnswerKind(
             )
             runner.fire(execution, answer)
         runner.flush()
+
+
+def _active_times(execution_ids: Sequence[int]) -> dict[int, timedelta]:
+    """Return how long executions were busy with calls: the rest is waiting, or takes no time."""
+    if not execution_ids:
+        return {}
+    took = ExpressionWrapper(F("finished_at") - F("created_at"), output_field=DurationField())
+    calls = WebhookDelivery.objects.filter(execution_id__in=execution_ids, finished_at__isnull=False)
+    return dict(calls.values_list("execution_id").annotate(active=Sum(took)).order_by())

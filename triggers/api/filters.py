@@ -2,11 +2,11 @@
 
 import django_filters as filters
 
-from chatboost.messaging.api.filters import IdFilter
+from chatboost.core.api.filters import FilterSet, IdFilter
 from triggers.models import Trigger, TriggerType
 
 
-class TriggerFilter(filters.FilterSet):
+class TriggerFilter(FilterSet):
     """Filters of /triggers/."""
 
     bot_id = IdFilter("bot_id")

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -11,6 +10,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from chatboost.core.api.pagination import Cursor
+from chatboost.core.api.schema import ID
 from chatboost.core.api.viewsets import ModelViewSet, permissions_for
 from chatboost.core.errors import ValidationFailed
 from chatboost.messaging.models import Bot
@@ -27,7 +27,7 @@ from triggers.models import Trigger, TriggerLog
 from triggers.selectors import triggers as selectors
 from triggers.services import triggers
 
-_BOT = OpenApiParameter("bot_id", OpenApiTypes.INT, OpenApiParameter.PATH)
+_BOT = OpenApiParameter("bot_id", ID, OpenApiParameter.PATH)
 
 
 class TriggerViewSet(ModelViewSet[Trigger]):
@@ -51,7 +51,7 @@ class TriggerViewSet(ModelViewSet[Trigger]):
     def perform_create(self, serializer: BaseSerializer[Trigger]) -> None:
         """Save the new trigger."""
         serializer.instance = triggers.save(
-            Trigger(organization=self.organization, **serializer.validated_data)
+            Trigger(organization=self.organization, **serializer.validated_data), actor=self.request.user
         )
 
     def perform_update(self, serializer: BaseSerializer[Trigger]) -> None:
@@ -59,30 +59,33 @@ class TriggerViewSet(ModelViewSet[Trigger]):
         trigger = self.get_object()
         for field, value in serializer.validated_data.items():
             setattr(trigger, field, value)
-        serializer.instance = triggers.save(trigger)
+        serializer.instance = triggers.save(trigger, actor=self.request.user)
 
     def perform_destroy(self, instance: Trigger) -> None:
         """Remove the trigger."""
-        triggers.delete(instance)
+        triggers.delete(instance, actor=self.request.user)
 
     @extend_schema(parameters=[_BOT], responses=TriggerSerializer(many=True))
-    @action(detail=False, methods=["get"], url_path=r"bot/(?P<bot_id>\d{1,18})")
+    @action(detail=False, methods=["get"], url_path=r"bot/(?P<bot_id>[0-9]{1,18})")
     def of_bot(self, request: Request, bot_id: str) -> Response:
         """List a bot's triggers in order of precedence."""
-        page = self.paginate_queryset(self.get_queryset().filter(bot=self._bot(bot_id)))
+        rows = self.get_queryset().filter(bot=self._bot(bot_id))
+        page = self.paginate_queryset(self.filter_queryset(rows))
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     @extend_schema(request=None, responses=TriggerSerializer)
     @action(detail=True, methods=["post"])
     def activate(self, request: Request, pk: str) -> Response:
         """Switch the trigger on."""
-        return Response(self.get_serializer(triggers.set_active(self.get_object(), is_active=True)).data)
+        trigger = triggers.set_active(self.get_object(), is_active=True, actor=request.user)
+        return Response(self.get_serializer(trigger).data)
 
     @extend_schema(request=None, responses=TriggerSerializer)
     @action(detail=True, methods=["post"])
     def deactivate(self, request: Request, pk: str) -> Response:
         """Switch the trigger off."""
-        return Response(self.get_serializer(triggers.set_active(self.get_object(), is_active=False)).data)
+        trigger = triggers.set_active(self.get_object(), is_active=False, actor=request.user)
+        return Response(self.get_serializer(trigger).data)
 
     @extend_schema(request=TriggerTestSerializer, responses=TriggerExplanationSerializer)
     @action(detail=True, methods=["post"])
@@ -95,7 +98,7 @@ class TriggerViewSet(ModelViewSet[Trigger]):
         operation_id="triggers_test_bot",
         request=TriggerTestSerializer,
         responses=BotTriggerTestSerializer,
-        parameters=[OpenApiParameter("bot_id", OpenApiTypes.INT, required=True)],
+        parameters=[OpenApiParameter("bot_id", ID, required=True)],
     )
     @action(detail=False, methods=["post"], url_path="test")
     def test_bot(self, request: Request) -> Response:

@@ -1,11 +1,14 @@
 """Triggers: saved with their rules checked, and every process told to compile anew."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F
 
+from chatboost.core import audit
 from chatboost.core.errors import ValidationFailed
+from teams import limits
 from triggers import matching
 from triggers.models import Trigger, TriggerSet, TriggerType
 from triggers.services import matchers
@@ -14,11 +17,13 @@ MAX_KEYWORDS = 100
 
 
 @transaction.atomic
-def save(trigger: Trigger) -> Trigger:
+def save(trigger: Trigger, *, actor: Any | None = None) -> Trigger:
     """Check and save a new or changed trigger.
 
-    Raises: ValidationFailed (`invalid_keywords`, `wrong_bot`).
+    Raises: ValidationFailed (`invalid_keywords`, `wrong_bot`), Conflict (`limit_reached`).
     """
+    if trigger.pk is None:
+        limits.check(trigger.organization, "triggers")
     trigger.keywords = [str(keyword).strip() for keyword in trigger.keywords or []]
     if trigger.flow.bot_id != trigger.bot_id:
         raise ValidationFailed(
@@ -30,17 +35,23 @@ def save(trigger: Trigger) -> Trigger:
     if problems:
         raise ValidationFailed(problems[0], code="invalid_keywords", errors={"keywords": problems})
     trigger.full_clean()
-    before = (
-        Trigger.objects.filter(pk=trigger.pk).values_list("bot_id", flat=True).first() if trigger.pk else None
-    )
+    own = Trigger.objects.for_organization(trigger.organization_id)
+    before = own.filter(pk=trigger.pk).first() if trigger.pk else None
     trigger.save()
-    _touch({trigger.bot_id, before or trigger.bot_id}, trigger.organization_id)
+    changes = audit.diff(audit.state_of(before), audit.state_of(trigger))
+    if changes:
+        verb = "trigger.changed" if before else "trigger.created"
+        audit.record(actor=actor, verb=verb, object=trigger, changes=changes)
+    _touch({trigger.bot_id, before.bot_id if before else trigger.bot_id}, trigger.organization_id)
     return trigger
 
 
 @transaction.atomic
-def set_active(trigger: Trigger, *, is_active: bool) -> Trigger:
+def set_active(trigger: Trigger, *, is_active: bool, actor: Any | None = None) -> Trigger:
     """Switch a trigger on or off. Doing it twice changes nothing."""
+    if trigger.is_active != is_active:
+        verb = "trigger.activated" if is_active else "trigger.deactivated"
+        audit.record(actor=actor, verb=verb, object=trigger)
     trigger.is_active = is_active
     trigger.save(update_fields=["is_active", "updated_at"])
     _touch({trigger.bot_id}, trigger.organization_id)
@@ -48,8 +59,9 @@ def set_active(trigger: Trigger, *, is_active: bool) -> Trigger:
 
 
 @transaction.atomic
-def delete(trigger: Trigger) -> None:
+def delete(trigger: Trigger, *, actor: Any | None = None) -> None:
     """Remove a trigger and its log."""
+    audit.record(actor=actor, verb="trigger.deleted", object=trigger)
     _touch({trigger.bot_id}, trigger.organization_id)
     trigger.delete()
 
@@ -67,7 +79,8 @@ def keyword_problems(trigger: Trigger) -> list[str]:
 
 def conflicts(trigger: Trigger) -> list[Trigger]:
     """Return the bot's other active triggers that could never win, or never lose, against this one."""
-    others = Trigger.objects.filter(bot=trigger.bot_id, is_active=True, trigger_type=TriggerType.KEYWORD)
+    own = Trigger.objects.for_organization(trigger.organization_id)
+    others = own.filter(bot=trigger.bot_id, is_active=True, trigger_type=TriggerType.KEYWORD)
     rows = {row.pk: row for row in others if row.interrupts == trigger.interrupts} | {trigger.pk: trigger}
     pairs = matching.conflicts([matchers.rule(row) for row in rows.values()])
     ids = {other for pair in pairs if trigger.pk in pair for other in pair} - {trigger.pk}
@@ -81,8 +94,7 @@ def explain(triggers: Sequence[Trigger], text: str) -> list[matching.Explanation
 
 def _touch(bot_ids: set[int], organization_id: int) -> None:
     for bot_id in sorted(bot_ids):
-        _, is_new = TriggerSet.objects.get_or_create(
-            bot_id=bot_id, defaults={"organization_id": organization_id}
-        )
+        _, is_new = TriggerSet.objects.get_or_create(bot_id=bot_id, organization_id=organization_id)
         if not is_new:
-            TriggerSet.objects.filter(bot_id=bot_id).update(version=F("version") + 1)
+            sets = TriggerSet.objects.for_organization(organization_id)
+            sets.filter(bot_id=bot_id).update(version=F("version") + 1)

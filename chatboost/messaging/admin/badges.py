@@ -3,25 +3,13 @@
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from chatboost.messaging.models import Channel, ChannelKind, MessageStatus
+from chatboost.messaging.models import Channel, ChannelKind
 
 # A list of messages needs its channels' names, not their secrets: those would be decrypted row by row.
 SECRETS = ("access_token", "app_secret", "verify_token")
 CHANNEL_SECRETS = tuple(f"channel__{name}" for name in SECRETS)
 
 SANDBOX_KINDS = (ChannelKind.WHATSAPP_SANDBOX, ChannelKind.SIMULATOR)
-
-STATUS_COLOURS = {
-    MessageStatus.RECEIVED: "default",
-    MessageStatus.QUEUED: "info",
-    MessageStatus.SENDING: "info",
-    MessageStatus.UNKNOWN: "warning",
-    MessageStatus.REFUSED: "danger",
-    MessageStatus.SENT: "success",
-    MessageStatus.DELIVERED: "success",
-    MessageStatus.READ: "success",
-    MessageStatus.FAILED: "danger",
-}
 
 
 def is_sandbox(channel: Channel) -> bool:

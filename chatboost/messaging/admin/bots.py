@@ -9,23 +9,22 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from chatboost.core.admin import DetailLink, OrganizationAdmin, ReadOnlyInline, link_on, register
-from chatboost.core.admin.display import EMPTY, choice_label, link
+from chatboost.core.admin import BulkAction, DetailLink, OrganizationAdmin, ReadOnlyInline, link_on, register
+from chatboost.core.admin.display import EMPTY, choice_label, flag, link
 from chatboost.messaging.admin.badges import SECRETS, channel_words
-from chatboost.messaging.models import Bot, Channel, ChannelHealth
+from chatboost.messaging.models import Bot, Channel
 from chatboost.messaging.services import bots
-
-HEALTH_COLOURS = {ChannelHealth.OK: "success", ChannelHealth.DISABLED: "danger"}
 
 
 class ChannelInline(ReadOnlyInline):
     """A bot's channels; each is changed on its own page."""
 
     model = Channel
-    fields = readonly_fields = ("page", "kind", "address", "is_active", "health_label")
+    fields = readonly_fields = ("page", "kind", "address", "active", "health_label")
     verbose_name_plural = "channels"
 
-    health_label = choice_label("health", HEALTH_COLOURS)
+    active = flag("is_active", "active")
+    health_label = choice_label("health")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Leave the secrets where they are."""
@@ -41,12 +40,31 @@ class ChannelInline(ReadOnlyInline):
 class BotAdmin(OrganizationAdmin):
     """A bot's page: what it is called, whether it answers, and through which channels."""
 
-    list_display = ("name", "channel_list", "chat", "is_active", "is_whatsapp_enabled", "created_at")
+    list_display = ("name", "channel_list", "chat", "active", "whatsapp", "created_at")
     list_filter = ("is_active",)
     search_fields = ("name__icontains",)
     ordering = ("name", "id")
+    empty_hint = "Add a bot: it answers people by the flows that you give it."
     fields = ("name", "description", "is_active", "is_whatsapp_enabled")
     inlines = (ChannelInline,)
+    active = flag("is_active", "active")
+    whatsapp = flag("is_whatsapp_enabled", "WhatsApp")
+    bulk_actions = (
+        BulkAction(
+            name="switch_on_selected",
+            label="Switch on",
+            permission="messaging.change_bot",
+            confirm="These bots answer again.",
+            run=lambda bot, actor: not bot.is_active and bots.update(bot, is_active=True, actor=actor),
+        ),
+        BulkAction(
+            name="switch_off_selected",
+            label="Switch off",
+            permission="messaging.change_bot",
+            confirm="These bots answer nobody. People can still read and write in their conversations.",
+            run=lambda bot, actor: bot.is_active and bots.update(bot, is_active=False, actor=actor),
+        ),
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Load the channels along."""
@@ -61,14 +79,15 @@ class BotAdmin(OrganizationAdmin):
         """Save through the service, which opens the simulated phone beside a new bot."""
         values = {name: form.cleaned_data[name] for name in self.fields}
         if change:
-            bots.update(obj, **values)
+            bots.update(obj, actor=request.user, **values)
             return
-        saved = bots.create(organization=request.organization, **values)  # type: ignore[attr-defined]
+        organization = request.organization  # type: ignore[attr-defined]
+        saved = bots.create(organization=organization, actor=request.user, **values)
         obj.__dict__.update(saved.__dict__)
 
     def delete_model(self, request: HttpRequest, obj: Bot) -> None:
         """Delete through the service."""
-        bots.delete(obj)
+        bots.delete(obj, actor=request.user)
 
     @display(description="channels")
     def channel_list(self, bot: Bot) -> SafeString | str:

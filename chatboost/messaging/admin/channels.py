@@ -12,12 +12,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from chatboost.core.admin import DetailAction, OrganizationAdmin, register
-from chatboost.core.admin.display import choice_label
+from chatboost.core.admin import BulkAction, DetailAction, OrganizationAdmin, register
+from chatboost.core.admin.display import choice_label, flag
 from chatboost.core.admin.filters import OrganizationRelatedFilter
 from chatboost.core.admin.forms import OrganizationForm, SecretField
 from chatboost.messaging.admin.badges import channel_words
-from chatboost.messaging.admin.bots import HEALTH_COLOURS
 from chatboost.messaging.models import WHATSAPP_KINDS, Channel, ChannelKind
 from chatboost.messaging.providers.base import Rejected, Working
 from chatboost.messaging.services import channels
@@ -95,11 +94,12 @@ class ChannelAdmin(OrganizationAdmin):
     """A channel's page."""
 
     form = ChannelForm
-    list_display = ("name", "bot", "kind_words", "address", "is_active", "health_label", "created_at")
+    list_display = ("name", "bot", "kind_words", "address", "active", "health_label", "created_at")
     list_filter = (("bot", OrganizationRelatedFilter), "kind", "health")
     search_fields = ("name__icontains", "address__startswith", "external_id__exact")
     list_select_related = ("bot",)
     ordering = ("bot__name", "id")
+    empty_hint = "Add a channel to connect a WhatsApp number to one of your bots."
     detail_actions = (
         DetailAction(
             name="check_credentials",
@@ -109,7 +109,29 @@ class ChannelAdmin(OrganizationAdmin):
         ),
     )
 
-    health_label = choice_label("health", HEALTH_COLOURS)
+    bulk_actions = (
+        BulkAction(
+            name="switch_on_selected",
+            label="Switch on",
+            permission="messaging.change_channel",
+            confirm="Messages go out over these channels again.",
+            run=lambda channel, actor: (
+                not channel.is_active and channels.update(channel, is_active=True, actor=actor)
+            ),
+        ),
+        BulkAction(
+            name="switch_off_selected",
+            label="Switch off",
+            permission="messaging.change_channel",
+            confirm="Nothing goes out over these channels until they are switched on again.",
+            run=lambda channel, actor: (
+                channel.is_active and channels.update(channel, is_active=False, actor=actor)
+            ),
+        ),
+    )
+
+    active = flag("is_active", "active")
+    health_label = choice_label("health")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Leave the secrets where they are."""
@@ -152,15 +174,16 @@ class ChannelAdmin(OrganizationAdmin):
         """Save through the service, which makes a channel without an access token a sandbox."""
         changes = form.changes()
         if change:
-            saved = channels.update(obj, **changes)
+            saved = channels.update(obj, actor=request.user, **changes)
         else:
             changes = {name: value for name, value in changes.items() if value is not None}
-            saved = channels.create(bot=form.cleaned_data["bot"], kind=form.cleaned_data["kind"], **changes)
+            data = form.cleaned_data
+            saved = channels.create(bot=data["bot"], kind=data["kind"], actor=request.user, **changes)
         obj.__dict__.update(saved.__dict__)
 
     def delete_model(self, request: HttpRequest, obj: Channel) -> None:
         """Delete through the service."""
-        channels.delete(obj)
+        channels.delete(obj, actor=request.user)
 
     def check_credentials(self, request: HttpRequest, channel: Channel) -> None:
         """Ask the vendor whether the credentials work."""

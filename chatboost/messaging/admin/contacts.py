@@ -11,19 +11,24 @@ from django.http import HttpRequest
 from django.urls import reverse
 from unfold import widgets
 
-from chatboost.core.admin import DetailLink, OrganizationAdmin, OrganizationTabularInline, link_on, register
+from chatboost.core.admin import (
+    BulkAction,
+    DetailLink,
+    OrganizationAdmin,
+    OrganizationTabularInline,
+    link_on,
+    register,
+)
 from chatboost.core.admin.display import choice_label
+from chatboost.core.admin.exchange import ImportExport
 from chatboost.core.admin.forms import OrganizationForm
+from chatboost.core.admin.pagination import UncountedPaginator
 from chatboost.messaging import attribute_values
-from chatboost.messaging.models import Contact, ContactAttribute, ContactStatus, ValueType
+from chatboost.messaging.jobs import EXPORT_CONTACTS, IMPORT_CONTACTS
+from chatboost.messaging.models import Contact, ContactAttribute, ValueType
 from chatboost.messaging.services import attributes, contacts
 
 _PHONE_LIKE = re.compile(r"[+0-9() .-]{4,}")
-STATUS_COLOURS = {
-    ContactStatus.ACTIVE: "success",
-    ContactStatus.BLOCKED: "danger",
-    ContactStatus.ARCHIVED: "default",
-}
 
 
 class ContactForm(OrganizationForm):
@@ -82,10 +87,11 @@ class AttributeInline(OrganizationTabularInline):
 
 
 @register(Contact)
-class ContactAdmin(OrganizationAdmin):
+class ContactAdmin(ImportExport, OrganizationAdmin):
     """A person's page."""
 
     form = ContactForm
+    import_job, export_job = IMPORT_CONTACTS, EXPORT_CONTACTS
     list_display = ("__str__", "phone", "language", "status_label", "created_at")
     list_filter = ("status", "language")
     search_fields = (
@@ -95,6 +101,8 @@ class ContactAdmin(OrganizationAdmin):
         "email__istartswith",
     )
     ordering = ("-id",)
+    empty_hint = "Everybody who writes to a bot becomes a contact. People can also be added or imported here."
+    paginator = UncountedPaginator
     show_full_result_count = False
     fieldsets = (
         (None, {"fields": (("first_name", "last_name"), ("phone", "email"), ("language", "status"))}),
@@ -102,8 +110,21 @@ class ContactAdmin(OrganizationAdmin):
     )
     readonly_fields = ("created_at", "updated_at")
     inlines = (AttributeInline,)
+    bulk_actions = (
+        BulkAction(
+            name="erase_selected",
+            label="Erase",
+            permission="messaging.erase",
+            confirm=(
+                "Who these people are, what is known about them and what was said is forgotten for good. "
+                "Messages keep an empty row, so that counts stay true."
+            ),
+            run=lambda contact, actor: contacts.erase(contact, actor=actor),
+            is_dangerous=True,
+        ),
+    )
 
-    status_label = choice_label("status", STATUS_COLOURS)
+    status_label = choice_label("status")
 
     def scope(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Leave out people who are forgotten."""
@@ -156,7 +177,7 @@ class ContactAdmin(OrganizationAdmin):
 
     def delete_model(self, request: HttpRequest, obj: Contact) -> None:
         """Forget the person; messages keep their row for the counts and lose what they say."""
-        contacts.erase(obj)
+        contacts.erase(obj, actor=request.user)
 
 
 @link_on(Contact)

@@ -8,16 +8,16 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.safestring import SafeString
-from unfold import paginator
 from unfold.decorators import display
 from unfold.views import ChangeList as UnfoldChangeList
 
 from chatboost.core import clock
-from chatboost.core.admin import ReadOnlyAdmin, register
+from chatboost.core.admin import BulkAction, ReadOnlyAdmin, register
 from chatboost.core.admin.display import label
 from chatboost.core.admin.filters import OrganizationRelatedFilter
 from chatboost.messaging.admin.badges import CHANNEL_SECRETS, channel_words
 from chatboost.messaging.models import Conversation
+from chatboost.messaging.services import conversations
 
 
 class InboxList(UnfoldChangeList):
@@ -46,8 +46,23 @@ class ConversationAdmin(ReadOnlyAdmin):
     )
     list_select_related = ("contact", "bot", "channel")
     ordering = ("-last_message_at", "-id")
-    paginator = paginator.InfinitePaginator
-    show_full_result_count = False
+    empty_hint = "A conversation begins when somebody writes to a bot, or a bot to somebody."
+    bulk_actions = (
+        BulkAction(
+            name="pause_selected",
+            label="Pause the bot",
+            permission="messaging.change_conversation",
+            confirm="The bot stays silent in these conversations until it is let answer again.",
+            run=lambda conversation, actor: _set_paused(conversation, actor, is_paused=True),
+        ),
+        BulkAction(
+            name="resume_selected",
+            label="Let the bot answer again",
+            permission="messaging.change_conversation",
+            confirm="The bot answers in these conversations again.",
+            run=lambda conversation, actor: _set_paused(conversation, actor, is_paused=False),
+        ),
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Leave out people who are forgotten, and the channels' secrets."""
@@ -95,6 +110,14 @@ class ConversationAdmin(ReadOnlyAdmin):
         """Say how long free-form answers may still go."""
         left = window_left(conversation)
         return label(f"For {words_of(left)}", "success") if left else label("Window closed")
+
+
+def _set_paused(conversation: Conversation, actor: Any, *, is_paused: bool) -> bool:
+    if conversation.is_bot_paused == is_paused:
+        return False
+    change = conversations.pause_bot if is_paused else conversations.resume_bot
+    change(conversation, actor=actor)
+    return True
 
 
 def window_left(conversation: Conversation) -> timedelta | None:

@@ -6,21 +6,13 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import display
 
 from chatboost.core.admin import DetailLink, ReadOnlyAdmin, ReadOnlyInline, link_on, register
 from chatboost.core.admin.display import choice_label, json_block, shortened
-from chatboost.core.admin.filters import ChoicesDropdownFilter, OrganizationRelatedFilter
-from chatboost.messaging.admin.badges import CHANNEL_SECRETS, STATUS_COLOURS, channel_words
-from chatboost.messaging.models import AttemptState, DeliveryStatus, Message, SendAttempt
-
-ATTEMPT_COLOURS = {
-    AttemptState.SENDING: "info",
-    AttemptState.ACCEPTED: "success",
-    AttemptState.REJECTED: "danger",
-    AttemptState.UNKNOWN: "warning",
-}
+from chatboost.core.admin.filters import ChoicesDropdownFilter, DayRangeFilter, OrganizationRelatedFilter
+from chatboost.messaging.admin.badges import CHANNEL_SECRETS, channel_words
+from chatboost.messaging.models import DeliveryStatus, Direction, Message, SendAttempt
 
 
 class AttemptInline(ReadOnlyInline):
@@ -39,7 +31,7 @@ class AttemptInline(ReadOnlyInline):
     ordering = ("number",)
     verbose_name_plural = "attempts to send"
 
-    state_label = choice_label("state", ATTEMPT_COLOURS)
+    state_label = choice_label("state")
 
 
 class StatusInline(ReadOnlyInline):
@@ -70,7 +62,7 @@ class MessageAdmin(ReadOnlyAdmin):
         ("status", ChoicesDropdownFilter),
         ("origin_kind", ChoicesDropdownFilter),
         ("bot", OrganizationRelatedFilter),
-        ("created_at", RangeDateFilter),
+        ("created_at", DayRangeFilter),
     )
     allowed_lookups = ("conversation__id__exact", "contact__id__exact")
     search_fields = ("external_id__exact", "contact__phone__startswith")
@@ -78,6 +70,7 @@ class MessageAdmin(ReadOnlyAdmin):
     list_select_related = ("contact", "channel")
     list_filter_submit = True
     ordering = ("-id",)
+    empty_hint = "Write to a bot on its simulated phone (Bots, Open the chat), and the first messages appear."
     inlines = (AttemptInline, StatusInline)
     fieldsets = (
         (None, {"fields": ("text", ("direction_label", "status_label"), ("reason", "reason_detail"))}),
@@ -89,12 +82,16 @@ class MessageAdmin(ReadOnlyAdmin):
         ("Content", {"fields": ("type", "content_json", "external_id", "reply_to_external_id", "uuid")}),
     )
 
-    status_label = choice_label("status", STATUS_COLOURS)
+    status_label = choice_label("status")
     direction_label = choice_label("direction", {"inbound": "info", "outbound": "default"})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Leave the channels' secrets where they are."""
         return super().get_queryset(request).defer(*CHANNEL_SECRETS)
+
+    def row_title(self, row: Message) -> str:
+        """Say who wrote to whom."""
+        return f"{'From' if row.direction == Direction.INBOUND else 'To'} {row.contact}"
 
     @display(description="text")
     def text_line(self, message: Message) -> str:
@@ -109,8 +106,7 @@ class MessageAdmin(ReadOnlyAdmin):
     @display(description="written by", ordering="origin_kind")
     def origin(self, message: Message) -> str:
         """Say who wrote it."""
-        number = f" {message.origin_id}" if message.origin_id else ""
-        return f"{message.get_origin_kind_display()}{number}"
+        return message.get_origin_kind_display()
 
     @display(description="content")
     def content_json(self, message: Message) -> Any:

@@ -35,17 +35,17 @@ class BotViewSet(ModelViewSet[Bot]):
 
     def perform_create(self, serializer: BaseSerializer[Bot]) -> None:
         """Create the bot with its channels."""
-        bot = bots.create(organization=self.organization, **self._fields(serializer))
+        bot = bots.create(organization=self.organization, actor=self.request.user, **self._fields(serializer))
         serializer.instance = self.get_queryset().get(pk=bot.pk)
 
     def perform_update(self, serializer: BaseSerializer[Bot]) -> None:
         """Change the bot and its default channel."""
-        bot = bots.update(self.get_object(), **self._fields(serializer))
+        bot = bots.update(self.get_object(), actor=self.request.user, **self._fields(serializer))
         serializer.instance = self.get_queryset().get(pk=bot.pk)
 
     def perform_destroy(self, instance: Bot) -> None:
         """Remove the bot."""
-        bots.delete(instance)
+        bots.delete(instance, actor=self.request.user)
 
     def _fields(self, serializer: BaseSerializer[Bot]) -> dict[str, Any]:
         """Return the service's arguments; credentials that are null, or what they were, are left out."""
@@ -66,6 +66,7 @@ class ChannelViewSet(ModelViewSet[Channel]):
     queryset = channel_selectors.without_secrets(Channel.objects.all()).order_by("bot_id", "id")
     serializer_class = ChannelSerializer
     permission_map = permissions_for("messaging.channel") | {"check": "messaging.change_channel"}
+    unkeyed_actions = frozenset({"check"})
     filterset_class = filters.ChannelFilter
     search_fields = ["name", "external_id", "address"]
     ordering_fields = ["id", "name", "created_at"]
@@ -73,19 +74,21 @@ class ChannelViewSet(ModelViewSet[Channel]):
     def perform_create(self, serializer: BaseSerializer[Channel]) -> None:
         """Open the channel."""
         fields = _channel_fields(serializer)
-        channel = channels.create(**{name: value for name, value in fields.items() if value is not None})
+        channel = channels.create(
+            actor=self.request.user, **{name: value for name, value in fields.items() if value is not None}
+        )
         serializer.instance = self.get_queryset().get(pk=channel.pk)
 
     def perform_update(self, serializer: BaseSerializer[Channel]) -> None:
         """Change the channel."""
         fields = _channel_fields(serializer)
         changes = {name: value for name, value in fields.items() if name not in ("bot", "kind")}
-        channel = channels.update(self.get_object(), **changes)
+        channel = channels.update(self.get_object(), actor=self.request.user, **changes)
         serializer.instance = self.get_queryset().get(pk=channel.pk)
 
     def perform_destroy(self, instance: Channel) -> None:
         """Remove the channel."""
-        channels.delete(instance)
+        channels.delete(instance, actor=self.request.user)
 
     @extend_schema(request=None, responses=ChannelCheckSerializer)
     @action(detail=True, methods=["post"], filterset_class=None)

@@ -73,7 +73,7 @@ class ContactViewSet(ModelViewSet[Contact]):
 
     def perform_destroy(self, instance: Contact) -> None:
         """Erase the person."""
-        contacts.erase(instance)
+        contacts.erase(instance, actor=self.request.user)
 
     @extend_schema(
         parameters=[AttributeSearchSerializer, ContactQuerySerializer],
@@ -118,7 +118,7 @@ class AttributeViewSet(mixins.DestroyModelMixin, ReadViewSet[ContactAttribute]):
             return queryset
         return queryset.filter(contact=self.contact)
 
-    @extend_schema(responses=AttributeSerializer)
+    @extend_schema(responses={200: AttributeSerializer})
     def create(self, request: Request, **kwargs: Any) -> Response:
         """Set an attribute, new or not."""
         body = self.get_serializer(data=request.data)

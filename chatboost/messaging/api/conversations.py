@@ -47,7 +47,7 @@ class ConversationViewSet(ReadViewSet[Conversation]):
     def pause_bot(self, request: Request, pk: str) -> Response:
         """Keep the bot silent while a person answers."""
         conversation = self.get_object()
-        conversations.pause_bot(conversation)
+        conversations.pause_bot(conversation, actor=request.user)
         return Response(self.get_serializer(conversation).data)
 
     @extend_schema(request=None, responses=ConversationSerializer)
@@ -55,7 +55,7 @@ class ConversationViewSet(ReadViewSet[Conversation]):
     def resume_bot(self, request: Request, pk: str) -> Response:
         """Let the bot answer again."""
         conversation = self.get_object()
-        conversations.resume_bot(conversation)
+        conversations.resume_bot(conversation, actor=request.user)
         return Response(self.get_serializer(conversation).data)
 
 

@@ -3,12 +3,11 @@
 from typing import Any
 
 import django_filters as filters
-from django import forms
-from django.core.validators import MaxValueValidator
 from django.db.models import QuerySet
 from rest_framework.exceptions import ValidationError
 
 from chatboost.core import clock
+from chatboost.core.api.filters import BooleanFilter, FilterSet, IdFilter, MomentFilter, TextFilter
 from chatboost.messaging import phones
 from chatboost.messaging.models import (
     Bot,
@@ -24,18 +23,10 @@ from chatboost.messaging.models import (
 )
 
 
-class IdFilter(filters.NumberFilter):
-    """A row's id; a number that no id can be is a bad request."""
-
-    field_class = forms.IntegerField
-
-    def get_max_validator(self) -> MaxValueValidator:
-        """Stay within what a database can compare."""
-        return MaxValueValidator(2**63 - 1)
-
-
-class PhoneFilter(filters.CharFilter):
+class PhoneFilter(TextFilter):
     """A phone number in any notation."""
+
+    described = {"format": "phone", "maxLength": phones.MAX_TEXT}
 
     def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
         """Compare with the stored form. Raises ValidationError for what is no phone number."""
@@ -47,14 +38,14 @@ class PhoneFilter(filters.CharFilter):
             raise ValidationError({self.extra.get("label") or "phone": [str(problem)]}) from problem
 
 
-class CreatedFilterSet(filters.FilterSet):
+class CreatedFilterSet(FilterSet):
     """`created_after` (inclusive) and `created_before` (exclusive), ISO 8601; without a zone they are UTC."""
 
-    created_after = filters.IsoDateTimeFilter("created_at", "gte")
-    created_before = filters.IsoDateTimeFilter("created_at", "lt")
+    created_after = MomentFilter("created_at", "gte")
+    created_before = MomentFilter("created_at", "lt")
 
 
-class BotFilter(filters.FilterSet):
+class BotFilter(FilterSet):
     """Filters of /bots/."""
 
     class Meta:
@@ -62,7 +53,7 @@ class BotFilter(filters.FilterSet):
         fields = ["is_active", "is_whatsapp_enabled"]
 
 
-class ChannelFilter(filters.FilterSet):
+class ChannelFilter(FilterSet):
     """Filters of /channels/."""
 
     bot = IdFilter("bot_id")
@@ -85,13 +76,13 @@ class ContactFilter(CreatedFilterSet):
         fields = ["phone", "status", "language", "email"]
 
 
-class ConversationFilter(filters.FilterSet):
+class ConversationFilter(FilterSet):
     """Filters of /conversations/."""
 
     bot = IdFilter("bot_id")
     channel = IdFilter("channel_id")
     contact = IdFilter("contact_id")
-    is_window_open = filters.BooleanFilter(method="by_window")
+    is_window_open = BooleanFilter(method="by_window")
 
     class Meta:
         model = Conversation

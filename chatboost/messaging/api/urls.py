@@ -11,6 +11,7 @@ from chatboost.messaging.api.contacts import (
     ContactViewSet,
 )
 from chatboost.messaging.api.conversations import ConversationViewSet, HistoryViewSet, SendViewSet
+from chatboost.messaging.api.exchange import ContactExportView, ContactImportView, UserImportView
 from chatboost.messaging.attribute_values import KEY_PATTERN
 
 router = Router()
@@ -20,9 +21,12 @@ router.register("contacts", ContactViewSet, basename="contact")
 router.register("flows/contacts", ContactAliasViewSet, basename="contact-alias")
 router.register("conversations", ConversationViewSet, basename="conversation")
 
-_ATTRIBUTES = r"^contacts/(?P<contact_id>\d{1,18})/attributes"
+_ATTRIBUTES = r"^contacts/(?P<contact_id>[0-9]{1,18})/attributes"
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    re_path(r"^contacts/import/?$", ContactImportView.as_view(), name="contact-import"),
+    re_path(r"^contacts/export/?$", ContactExportView.as_view(), name="contact-export"),
+    re_path(r"^users/import/?$", UserImportView.as_view(), name="user-import"),
     re_path(
         rf"{_ATTRIBUTES}/?$",
         AttributeViewSet.as_view({"get": "list", "post": "create"}),
@@ -46,7 +50,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         name="whatsapp-send-interactive",
     ),
     re_path(
-        r"^whatsapp/messages/(?P<bot_id>\d{1,18})/?$",
+        r"^whatsapp/messages/(?P<bot_id>[0-9]{1,18})/?$",
         HistoryViewSet.as_view({"get": "list"}),
         name="whatsapp-messages",
     ),

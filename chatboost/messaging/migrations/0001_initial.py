@@ -266,4 +266,12 @@ class Migration(migrations.Migration):
             model_name='webhookreceipt',
             constraint=models.UniqueConstraint(fields=('channel', 'key'), name='receipt_key_unique'),
         ),
+        migrations.AddIndex(
+            model_name='message',
+            index=models.Index(condition=models.Q(('status', 'unknown')), fields=['organization'], name='message_unknown'),
+        ),
+        migrations.AddIndex(
+            model_name='webhookreceipt',
+            index=models.Index(fields=['received_at'], name='receipt_received'),
+        ),
     ]

@@ -116,6 +116,10 @@ class Message(OrganizationModel):
             models.Index(fields=["organization", "-id"], name="message_list"),
             # Readers that follow changes: analytics, campaigns.
             models.Index(fields=["organization", "changed_at"], name="message_changes"),
+            # Metrics and the home page: sends whose outcome nobody knows.
+            models.Index(
+                fields=["organization"], condition=models.Q(status="unknown"), name="message_unknown"
+            ),
         ]
 
     def __str__(self) -> str:

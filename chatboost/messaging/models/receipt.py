@@ -16,7 +16,10 @@ class ReceiptKind(models.TextChoices):
 
 
 class WebhookReceipt(OrganizationModel):
-    """One message or status of a delivery; the same key is stored once per channel, for ever.
+    """One message or status of a delivery; the same key is stored once per channel.
+
+    Kept as long as the organization says. What it caused stays unique for ever by the vendor's ids of the
+    message and its statuses.
 
     Keys: `m:{message id}`, `s:{message id}:{status}:{timestamp}`, `x:{sha256}` for anything else.
     """
@@ -30,8 +33,11 @@ class WebhookReceipt(OrganizationModel):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["channel", "key"], name="receipt_key_unique")]
         indexes = [
-            models.Index(fields=["organization", "-id"], name="receipt_list")
-        ]  # changelist, newest first
+            # Changelist, newest first.
+            models.Index(fields=["organization", "-id"], name="receipt_list"),
+            # Retention: oldest first.
+            models.Index(fields=["received_at"], name="receipt_received"),
+        ]
 
     def __str__(self) -> str:
         return self.key

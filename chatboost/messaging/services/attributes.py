@@ -71,7 +71,8 @@ def set_many(*, contact: Contact, entries: Sequence[Mapping[str, Any]]) -> list[
 @transaction.atomic
 def remove(attribute: ContactAttribute) -> None:
     """Forget one attribute. Raises: NotFound when somebody was faster."""
-    deleted, _ = ContactAttribute.objects.filter(pk=attribute.pk).delete()
+    own = ContactAttribute.objects.for_organization(attribute.organization_id)
+    deleted, _ = own.filter(pk=attribute.pk).delete()
     if not deleted:
         raise NotFound("Not found.")
     _announce(attribute.organization_id, attribute.contact_id, attribute.key)

@@ -1,18 +1,21 @@
 """Channels: connected, changed, checked, disabled."""
 
 import re
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
-from chatboost.core import events
+from chatboost.core import audit, clock, events
 from chatboost.core.errors import Conflict, ValidationFailed
 from chatboost.messaging.events import ChannelHealthChanged
 from chatboost.messaging.models import WHATSAPP_KINDS, Bot, Channel, ChannelHealth, ChannelKind, Conversation
 from chatboost.messaging.providers import registry
 from chatboost.messaging.providers.base import CheckOutcome, Credentials, Rejected, Working
 from chatboost.messaging.selectors.channels import SECRETS
+from teams import limits
 
 # Meta's are digits; the sandbox takes any word that is safe in a path.
 _PHONE_NUMBER_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -45,11 +48,12 @@ def create(
     app_secret: str = "",
     verify_token: str = "",
     is_active: bool = True,
+    actor: Any | None = None,
 ) -> Channel:
     """Open a channel of a bot. Either WhatsApp word will do: the access token makes it real or a sandbox.
 
-    Raises: Conflict (`phone_number_id_taken, simulator_exists`), ValidationFailed (`phone_number_id_required,
-    simulator_has_no_credentials`).
+    Raises: Conflict (`phone_number_id_taken, simulator_exists, limit_reached`), ValidationFailed
+        (`phone_number_id_required, simulator_has_no_credentials`).
     """
     channel = Channel(
         organization_id=bot.organization_id,
@@ -64,7 +68,11 @@ def create(
     )
     _settle_kind(channel)
     channel.name = name or channel.get_kind_display()
+    if channel.kind in WHATSAPP_KINDS:
+        limits.check(bot.organization, "channels")
     _save(channel)
+    made = {"kind": (None, channel.kind), "external_id": (None, channel.external_id)}
+    audit.record(actor=actor, verb="channel.created", object=channel, changes=made)
     return channel
 
 
@@ -79,6 +87,7 @@ def update(
     app_secret: str | None = None,
     verify_token: str | None = None,
     is_active: bool | None = None,
+    actor: Any | None = None,
 ) -> Channel:
     """Change what is not None; an empty credential clears it, new ones make a disabled channel OK again.
 
@@ -86,7 +95,7 @@ def update(
 
     Raises: as `create`.
     """
-    row: Channel = Channel.objects.select_for_update().get(pk=channel.pk)
+    row: Channel = _itself(channel).select_for_update().get()
     given = {
         "name": name,
         "external_id": phone_number_id,
@@ -96,28 +105,31 @@ def update(
         "verify_token": verify_token,
         "is_active": is_active,
     }
-    changed = {field for field, value in given.items() if value is not None and value != getattr(row, field)}
+    told = {field: value for field, value in given.items() if value is not None}
+    changed = audit.changes_of(row, **told)
     for field in changed:
-        setattr(row, field, given[field])
+        setattr(row, field, told[field])
     _settle_kind(row)
     _save(row)
+    if changed:
+        audit.record(actor=actor, verb="channel.changed", object=row, changes=changed)
     if "external_id" in changed:
         Conversation.objects.filter(channel=row).update(window_expires_at=None)
-    if changed & {"external_id", "access_token"}:
+    if changed.keys() & {"external_id", "access_token"}:
         enable(row)
     return row
 
 
-def release(channel: Channel) -> Channel:
+def release(channel: Channel, *, actor: Any | None = None) -> Channel:
     """Give the number up: credentials are forgotten, the channel is off, its conversations stay."""
-    return update(
-        channel, phone_number_id="", access_token="", app_secret="", verify_token="", is_active=False
-    )
+    nothing = {"phone_number_id": "", "access_token": "", "app_secret": "", "verify_token": ""}
+    return update(channel, is_active=False, actor=actor, **nothing)
 
 
 @transaction.atomic
-def delete(channel: Channel) -> None:
+def delete(channel: Channel, *, actor: Any | None = None) -> None:
     """Remove a channel with its conversations and messages."""
+    audit.record(actor=actor, verb="channel.deleted", object=channel)
     channel.delete()
 
 
@@ -125,7 +137,7 @@ def delete(channel: Channel) -> None:
 def disable(channel: Channel, *, reason: str) -> None:
     """Stop sending on the channel until somebody acts. Telling it twice changes nothing."""
     reason = reason[:300]
-    healthy = Channel.objects.filter(pk=channel.pk, health=ChannelHealth.OK)
+    healthy = _itself(channel).filter(health=ChannelHealth.OK)
     if healthy.update(health=ChannelHealth.DISABLED, health_reason=reason):
         _announce(channel, ChannelHealth.DISABLED)
     channel.health, channel.health_reason = ChannelHealth.DISABLED, reason
@@ -134,7 +146,7 @@ def disable(channel: Channel, *, reason: str) -> None:
 @transaction.atomic
 def enable(channel: Channel) -> None:
     """Let a disabled channel send again. Telling it twice changes nothing."""
-    disabled = Channel.objects.filter(pk=channel.pk, health=ChannelHealth.DISABLED)
+    disabled = _itself(channel).filter(health=ChannelHealth.DISABLED)
     if disabled.update(health=ChannelHealth.OK, health_reason=""):
         _announce(channel, ChannelHealth.OK)
     channel.health, channel.health_reason = ChannelHealth.OK, ""
@@ -170,14 +182,21 @@ def _note_working(channel: Channel, outcome: Working) -> None:
     enable(channel)
     number = outcome.display_phone_number[:32]
     if number and channel.kind == ChannelKind.WHATSAPP and number != channel.address:
-        Channel.objects.filter(pk=channel.pk).update(address=number)
+        _itself(channel).update(address=number)
         channel.address = number
+
+
+def _itself(channel: Channel) -> QuerySet[Channel]:
+    return Channel.objects.for_organization(channel.organization_id).filter(pk=channel.pk)
 
 
 def _announce(channel: Channel, health: ChannelHealth) -> None:
     events.publish(
         ChannelHealthChanged(
-            organization_id=channel.organization_id, channel_id=channel.pk, health=health.value
+            organization_id=channel.organization_id,
+            channel_id=channel.pk,
+            health=health.value,
+            at=clock.now().isoformat(),
         )
     )
 

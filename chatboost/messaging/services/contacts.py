@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
-from chatboost.core import clock, events
+from chatboost.core import audit, clock, events
 from chatboost.core.errors import Conflict, ValidationFailed
 from chatboost.messaging.events import ContactCreated, ContactErased
 from chatboost.messaging.models import (
@@ -56,7 +57,7 @@ def update(contact: Contact, *, attributes: Sequence[Mapping[str, Any]] = (), **
 
     Raises: as `create`.
     """
-    row: Contact = Contact.objects.select_for_update().get(pk=contact.pk, erased_at=None)
+    row: Contact = _locked(contact).get()
     _fill(row, fields)
     _save(row)
     if attributes:
@@ -81,17 +82,17 @@ def find_or_create(*, organization: Organization, phone: str, source: str) -> tu
 
 
 @transaction.atomic
-def erase(contact: Contact) -> None:
+def erase(contact: Contact, *, actor: Any | None = None) -> None:
     """Forget the person for good: who it was, what is known, what was said. Twice is as good as once.
 
     Messages keep their row, direction, status and times, so that counts stay true; what they said is gone,
     and so is what the vendor delivered about them. Whoever writes again later is somebody new.
     """
-    row = Contact.objects.select_for_update().filter(pk=contact.pk, erased_at=None).first()
+    row = _locked(contact).first()
     if row is None:
         return
     now = clock.now()
-    Contact.objects.filter(pk=row.pk).update(
+    Contact.objects.for_organization(row.organization_id).filter(pk=row.pk).update(
         phone=None,
         external_user_id=None,
         first_name="",
@@ -107,7 +108,15 @@ def erase(contact: Contact) -> None:
     SendAttempt.objects.filter(message__contact=row).update(error_detail="")
     DeliveryStatus.objects.filter(message__contact=row).update(error_detail="")
     Message.objects.filter(contact=row).update(text="", content={}, reason_detail="", changed_at=now)
+    audit.forget(row)
+    nameless = Contact(pk=row.pk, organization_id=row.organization_id)
+    audit.record(actor=actor, verb="contact.erased", object=nameless)
     events.publish(ContactErased(organization_id=row.organization_id, contact_id=row.pk))
+
+
+def _locked(contact: Contact) -> QuerySet[Contact]:
+    people = Contact.objects.for_organization(contact.organization_id)
+    return people.select_for_update().filter(pk=contact.pk, erased_at=None)
 
 
 def _empty_receipts(contact: Contact) -> None:
@@ -122,9 +131,10 @@ def _empty_receipts(contact: Contact) -> None:
     ).iterator():
         keys.setdefault(channel_id, []).append(f"s:{external_id}:{word}:{int(at.timestamp())}")
     kinds = [ReceiptKind.MESSAGE, ReceiptKind.STATUS]
+    receipts = WebhookReceipt.objects.for_organization(contact.organization_id)
     for channel_id, wanted in keys.items():
         for start in range(0, len(wanted), _KEYS_AT_ONCE):
-            WebhookReceipt.objects.filter(
+            receipts.filter(
                 channel_id=channel_id, kind__in=kinds, key__in=wanted[start : start + _KEYS_AT_ONCE]
             ).update(payload={})
 

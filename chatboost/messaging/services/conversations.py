@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import transaction
 
-from chatboost.core import clock, live
+from chatboost.core import audit, clock, live
 from chatboost.core.errors import Conflict, ValidationFailed
 from chatboost.messaging.gate import Verdict
 from chatboost.messaging.models import Bot, Channel, Contact, Conversation, Message
@@ -64,19 +64,23 @@ def preview(*, bot: Bot, phone: str, message_type: str) -> Verdict:
     return messages.preview(conversation, message_type)
 
 
-def pause_bot(conversation: Conversation) -> None:
+def pause_bot(conversation: Conversation, *, actor: Any | None = None) -> None:
     """Keep the bot silent: a person has taken over. Telling it twice changes nothing."""
-    _set_paused(conversation, is_paused=True)
+    _set_paused(conversation, is_paused=True, actor=actor)
 
 
-def resume_bot(conversation: Conversation) -> None:
+def resume_bot(conversation: Conversation, *, actor: Any | None = None) -> None:
     """Let the bot answer again. Telling it twice changes nothing."""
-    _set_paused(conversation, is_paused=False)
+    _set_paused(conversation, is_paused=False, actor=actor)
 
 
 @transaction.atomic
-def _set_paused(conversation: Conversation, *, is_paused: bool) -> None:
-    Conversation.objects.filter(pk=conversation.pk).update(is_bot_paused=is_paused)
+def _set_paused(conversation: Conversation, *, is_paused: bool, actor: Any | None) -> None:
+    own = Conversation.objects.for_organization(conversation.organization_id)
+    stale = own.filter(pk=conversation.pk, is_bot_paused=not is_paused)
+    if stale.update(is_bot_paused=is_paused):
+        verb = "conversation.bot_paused" if is_paused else "conversation.bot_resumed"
+        audit.record(actor=actor, verb=verb, object=conversation)
     conversation.is_bot_paused = is_paused
     live.changed(f"conversation:{conversation.pk}")
 

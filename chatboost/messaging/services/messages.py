@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from chatboost.core import clock, live
+from chatboost.core.db import rows
 from chatboost.core.work import queue as work
 from chatboost.messaging import gate
 from chatboost.messaging.models import (
@@ -65,9 +66,14 @@ def queue(
     return queue_many([draft], now=now)[0]
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def queue_many(drafts: Sequence[Draft], *, now: datetime | None = None) -> list[Message]:
-    """Queue messages in order, set-based; each conversation's are sent in that order."""
+    """Queue messages in order, set-based; each conversation's are sent in that order. Atomic.
+
+    An error in it rolls the caller's transaction back, too.
+    """
+    if not drafts:
+        return []
     now = now or clock.now()
     pairs = [(_row(draft, now), preview(draft.conversation, draft.type, now=now)) for draft in drafts]
     for message, verdict in pairs:
@@ -75,22 +81,24 @@ def queue_many(drafts: Sequence[Draft], *, now: datetime | None = None) -> list[
             message.status = MessageStatus.REFUSED
             message.reason = verdict.reason
             message.reason_detail = verdict.explanation
-    rows = Message.objects.bulk_create([message for message, _ in pairs])
+    messages = [message for message, _ in pairs]
+    rows.create(messages)
     work.enqueue_many(
         _order(message, verdict) for message, verdict in pairs if message.status == MessageStatus.QUEUED
     )
     _touch({draft.conversation.pk: draft.conversation for draft in drafts}.values(), now)
-    return rows
+    return messages
 
 
 def _touch(conversations: Collection[Conversation], now: datetime) -> None:
     """Move the conversations to the top of the inbox; a batch of inbound messages did so already."""
-    stale = [row.pk for row in conversations if row.last_message_at is None or row.last_message_at < now]
+    stale = [row for row in conversations if row.last_message_at is None or row.last_message_at < now]
     if stale:
         # Locked in id order, as everywhere, so two batches can't deadlock.
-        locked = Conversation.objects.filter(pk__in=stale).select_for_update().order_by("id")
+        own = Conversation.objects.filter(organization_id__in={row.organization_id for row in stale})
+        locked = own.filter(pk__in=[row.pk for row in stale]).select_for_update().order_by("id")
         ids = list(locked.values_list("id", flat=True))
-        Conversation.objects.filter(pk__in=ids).update(last_message_at=now)
+        own.filter(pk__in=ids).update(last_message_at=now)
     for conversation in conversations:
         conversation.last_message_at = now
         live.changed(f"conversation:{conversation.pk}")

@@ -1,27 +1,25 @@
 """Receipts: what a vendor delivered becomes rows and work, once per key, for ever."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from chatboost.core import clock
+from chatboost.core.db import rows
+from chatboost.core.work import failpoints
 from chatboost.core.work import queue as work
-from chatboost.messaging.models import Channel, ReceiptKind
+from chatboost.messaging.models import Channel, ReceiptKind, WebhookReceipt
 
 INBOUND_KIND = "messaging.inbound"
 STATUS_KIND = "messaging.status"
 
-# Six parameters a row: far below what the databases take in a statement.
-ROWS_AT_ONCE = 1000
+ONCE_PER_CHANNEL = "ON CONFLICT (channel_id, key) DO NOTHING"
 
-_INSERT = """
-INSERT INTO messaging_webhookreceipt (organization_id, channel_id, key, kind, payload, received_at)
-VALUES {rows} ON CONFLICT (channel_id, key) DO NOTHING RETURNING id, channel_id, key
-"""
+# A channel's id and a key.
+Identity = tuple[int, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,43 +32,61 @@ class Delivered:
     payload: dict[str, Any]
     sender: str = ""
 
+    @property
+    def identity(self) -> Identity:
+        """What makes it the same part, whichever copy of the delivery brought it."""
+        return self.channel.pk, self.key
 
-@transaction.atomic
+
 def store(parts: Sequence[Delivered], *, now: datetime | None = None) -> int:
     """Store what is new and enqueue its work in the given order; returns how many were new."""
-    unique = list({(part.channel.pk, part.key): part for part in parts}.values())
-    if not unique:
-        return 0
+    return len(store_new(parts, now=now))
+
+
+def store_new(parts: Sequence[Delivered], *, now: datetime | None = None) -> set[Identity]:
+    """Store what is new and enqueue its work in the given order; returns which were new."""
+    if not parts:
+        return set()
+    failpoints.reach("door.received")
+    with transaction.atomic():
+        new = _store(list({part.identity: part for part in parts}.values()), now or clock.now())
+        failpoints.reach("door.saved")
+    failpoints.reach("door.committed")
+    return new
+
+
+def _store(unique: Sequence[Delivered], now: datetime) -> set[Identity]:
     # Copies of one delivery that come at the same moment take the keys' locks in the same order.
-    ordered = sorted(unique, key=lambda part: (part.channel.pk, part.key))
-    moment = now or clock.now()
-    new: dict[tuple[int, str], int] = {}
-    for start in range(0, len(ordered), ROWS_AT_ONCE):
-        new |= _insert(ordered[start : start + ROWS_AT_ONCE], moment)
+    ordered = sorted(unique, key=lambda part: part.identity)
+    new = _insert(ordered, now)
     work.enqueue_many(
-        _order(part, new[part.channel.pk, part.key])
+        _order(part, new[part.identity])
         for part in unique
-        if (part.channel.pk, part.key) in new and part.kind != ReceiptKind.OTHER
+        if part.identity in new and part.kind != ReceiptKind.OTHER
     )
-    return len(new)
+    return set(new)
 
 
-def _insert(parts: Sequence[Delivered], now: datetime) -> dict[tuple[int, str], int]:
-    values: list[Any] = []
-    for part in parts:
-        values += [
-            part.channel.organization_id,
-            part.channel.pk,
-            part.key,
-            part.kind,
-            json.dumps(part.payload),
-            connection.ops.adapt_datetimefield_value(now),
-        ]
-    # The ORM's ignore_conflicts can't tell which rows were new.
-    rows = ", ".join(["(%s, %s, %s, %s, %s, %s)"] * len(parts))
-    with connection.cursor() as cursor:
-        cursor.execute(_INSERT.format(rows=rows), values)
-        return {(channel_id, key): id_ for id_, channel_id, key in cursor.fetchall()}
+def _insert(parts: Sequence[Delivered], now: datetime) -> dict[Identity, int]:
+    """Insert receipts; returns the ids of the new ones, which the ORM's `ignore_conflicts` can't tell."""
+    received_at = rows.moment(now)
+    inserted = rows.insert(
+        WebhookReceipt,
+        (
+            {
+                "organization_id": part.channel.organization_id,
+                "channel_id": part.channel.pk,
+                "key": part.key,
+                "kind": part.kind,
+                "payload": part.payload,
+                "received_at": received_at,
+            }
+            for part in parts
+        ),
+        on_conflict=ONCE_PER_CHANNEL,
+        returning=("id", "channel_id", "key"),
+    )
+    return {(channel_id, key): id_ for id_, channel_id, key in inserted}
 
 
 def _order(part: Delivered, receipt_id: int) -> work.Order:

@@ -8,10 +8,12 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from chatboost.core.api import problems
+from chatboost.core.api.access import open_to
 from chatboost.core.errors import DomainError
 from chatboost.messaging.webhooks import whatsapp
 
 
+@open_to("Meta, by its signature or the verify token")
 @csrf_exempt
 @require_http_methods(["GET", "POST"])
 def whatsapp_webhook(request: HttpRequest, channel_uuid: UUID | None = None) -> HttpResponse:

@@ -1,7 +1,7 @@
 """WhatsApp's webhook: verify the bytes, take them apart, store, answer."""
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -9,6 +9,7 @@ import structlog
 from django.conf import settings
 from django.db.models import QuerySet
 
+from chatboost.core.db.retry import retry_tx
 from chatboost.core.errors import DomainError, Forbidden, NotFound
 from chatboost.messaging.models import WHATSAPP_KINDS, Channel
 from chatboost.messaging.services import receipts
@@ -47,6 +48,14 @@ class Accepted:
     new: int
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A delivery that was signed rightly; `own` is the channel at whose door it came, if it has one."""
+
+    parts: Sequence[whatsapp_payload.Receipt]
+    own: Channel | None
+
+
 def accept(raw: bytes, signature_header: str | None, *, channel_uuid: UUID | None = None) -> Accepted:
     """Store a delivery; what it says is done later. Returns after the commit: then a 200 is honest.
 
@@ -58,14 +67,46 @@ def accept(raw: bytes, signature_header: str | None, *, channel_uuid: UUID | Non
     if len(raw) > settings.WEBHOOK_MAX_BYTES:
         raise BodyTooLarge("A delivery has at most 3 MiB.")
     own = _channel(channel_uuid) if channel_uuid else None
+    delivered = address([Opened(open_delivery(raw, signature_header, own), own)])[0]
+    return Accepted(len(delivered), retry_tx(lambda: receipts.store(delivered)))
+
+
+def open_delivery(
+    raw: bytes, signature_header: str | None, own: Channel | None
+) -> list[whatsapp_payload.Receipt]:
+    """Verify the bytes and take them apart; asks no database. `own` is the channel at whose door it came.
+
+    Raises: SignatureInvalid, BodyMalformed.
+    """
     if not signature.verify(raw, signature_header, _secrets(own)):
         raise SignatureInvalid("X-Hub-Signature-256 does not match the body.")
     try:
-        parts = whatsapp_payload.split(raw)
+        return whatsapp_payload.split(raw)
     except whatsapp_payload.PayloadError as error:
         raise BodyMalformed(str(error)) from error
-    delivered = _ours(parts, own)
-    return Accepted(len(delivered), receipts.store(delivered))
+
+
+def address(opened: Sequence[Opened]) -> list[list[receipts.Delivered]]:
+    """Find the channels of all deliveries' parts, in one query; parts that are nobody's are dropped."""
+    numbers = {part.phone_number_id for each in opened if each.own is None for part in each.parts} - {""}
+    # Secrets stay where they are: to decrypt them costs more than the rest.
+    found = (
+        _whatsapp_channels()
+        .filter(external_id__in=numbers)
+        .only("external_id", "organization_id", "organization__is_active")
+    )
+    shared = {row.external_id: row for row in found}
+    return [_ours(each.parts, {each.own.external_id: each.own} if each.own else shared) for each in opened]
+
+
+def no_such_channel() -> NotFound:
+    """Return the refusal of a door that doesn't exist."""
+    return NotFound("No such channel.")
+
+
+def own_channels(uuids: Collection[UUID]) -> dict[UUID, Channel]:
+    """Return the channels that have these doors, in one query."""
+    return {row.uuid: row for row in _whatsapp_channels().filter(uuid__in=uuids)} if uuids else {}
 
 
 def challenge(mode: str, token: str, answer: str, *, channel_uuid: UUID | None = None) -> str:
@@ -90,30 +131,35 @@ def _secrets(own: Channel | None) -> Sequence[str]:
 
 
 def _whatsapp_channels() -> QuerySet[Channel]:
-    # Not bound to an organization on purpose: the signature and the number say whose delivery it is.
-    return Channel.objects.filter(kind__in=WHATSAPP_KINDS)
+    # The signature and the number say whose delivery it is.
+    rows = Channel.objects.across_organizations().select_related("organization")
+    return rows.filter(kind__in=WHATSAPP_KINDS)
 
 
 def _channel(uuid: UUID) -> Channel:
-    channel = _whatsapp_channels().filter(uuid=uuid).first()
+    channel = own_channels([uuid]).get(uuid)
     if channel is None:
-        raise NotFound("No such channel.")
+        raise no_such_channel()
     return channel
 
 
-def _ours(parts: Sequence[whatsapp_payload.Receipt], own: Channel | None) -> list[receipts.Delivered]:
-    numbers = {part.phone_number_id for part in parts if part.phone_number_id}
-    channels = (
-        {own.external_id: own}
-        if own
-        else {row.external_id: row for row in _whatsapp_channels().filter(external_id__in=numbers)}
-    )
-    ours = [
-        _delivered(channels[part.phone_number_id], part) for part in parts if part.phone_number_id in channels
-    ]
+def _ours(
+    parts: Sequence[whatsapp_payload.Receipt], channels: Mapping[str, Channel]
+) -> list[receipts.Delivered]:
+    found = [(channels.get(part.phone_number_id), part) for part in parts]
+    ours = [_delivered(channel, part) for channel, part in found if channel and _is_wanted(channel, part)]
     if len(ours) < len(parts):
-        logger.info("webhook_parts_of_unknown_numbers", parts=len(parts), ours=len(ours))
+        logger.info("webhook_parts_dropped", parts=len(parts), ours=len(ours))
     return ours
+
+
+def _is_wanted(channel: Channel, part: whatsapp_payload.Receipt) -> bool:
+    """Tell whether the part is kept: of an organization that is switched off, only what became of messages.
+
+    What a person writes to it is dropped. A status is kept, since its absence would count as silence, by
+    which an unclear message is sent once more.
+    """
+    return channel.organization.is_active or part.kind is whatsapp_payload.ReceiptKind.STATUS
 
 
 def _delivered(channel: Channel, part: whatsapp_payload.Receipt) -> receipts.Delivered:

@@ -1,6 +1,6 @@
 """Messages that came in: contact, conversation, window, message, handlers; one transaction a batch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -8,6 +8,7 @@ import structlog
 from django.db.models import Q
 
 from chatboost.core import clock, events, live
+from chatboost.core.db import rows as db_rows
 from chatboost.core.work.kinds import BatchKind, Item
 from chatboost.messaging import handlers
 from chatboost.messaging.events import ContactCreated
@@ -24,6 +25,7 @@ from chatboost.messaging.models import (
     OriginKind,
     WebhookReceipt,
 )
+from chatboost.messaging.selectors.channels import SECRETS
 from chatboost.messaging.services.receipts import INBOUND_KIND
 from chatboost.messaging.webhooks import whatsapp_payload
 from chatboost.messaging.webhooks.whatsapp_content import InboundType
@@ -81,7 +83,9 @@ class InboundKind(BatchKind[dict[int, WebhookReceipt], Arrival | None]):
 
     def load(self, items: Sequence[Item]) -> dict[int, WebhookReceipt]:
         """Fetch the receipts with their channels and bots."""
-        rows = WebhookReceipt.objects.select_related("channel__bot")
+        # Secrets stay where they are: to decrypt them for each receipt costs more than the query.
+        secrets = [f"channel__{name}" for name in SECRETS]
+        rows = WebhookReceipt.objects.select_related("channel__bot").defer(*secrets)
         return rows.in_bulk([item.subject_id for item in items])
 
     def apply(self, item: Item, context: dict[int, WebhookReceipt]) -> Arrival | None:
@@ -106,9 +110,8 @@ class InboundKind(BatchKind[dict[int, WebhookReceipt], Arrival | None]):
             return
         contacts = _contacts(arrivals, now)
         conversations = _conversations(arrivals, contacts, now)
-        messages = Message.objects.bulk_create(
-            [_message(arrival, conversations[_slot(arrival, contacts)], now) for arrival in arrivals]
-        )
+        messages = [_message(arrival, conversations[_slot(arrival, contacts)], now) for arrival in arrivals]
+        db_rows.create(messages)
         inbounds = [_inbound(arrival, message) for arrival, message in zip(arrivals, messages, strict=True)]
         _answer(inbounds, now)
         for conversation in {inbound.conversation.pk: inbound.conversation for inbound in inbounds}.values():
@@ -131,10 +134,13 @@ def _contacts(arrivals: Sequence[Arrival], now: datetime) -> dict[int, Contact]:
     known = _known_contacts(arrivals)
     missing = [arrival for arrival in arrivals if _find(arrival, known) is None]
     if missing:
-        # Another worker may create the same person now: whoever is first, all find the one row afterwards.
-        Contact.objects.bulk_create(_new_contacts(missing, now), ignore_conflicts=True)
         before = {contact.pk for contact in known.values()}
-        known = _known_contacts(arrivals)
+        new = _new_contacts(missing, now)
+        if db_rows.create(new, on_conflict=db_rows.ON_CONFLICT_DO_NOTHING):
+            known |= _by_address(new)
+        else:
+            # Another worker creates the same person now: whoever is first, all find the one row afterwards.
+            known = _known_contacts(arrivals)
         _announce_new({_find(arrival, known): arrival for arrival in missing}, before, now)
     _learn(arrivals, known, now)
     found = {arrival.receipt.pk: _find(arrival, known) for arrival in arrivals}
@@ -153,8 +159,12 @@ def _known_contacts(arrivals: Sequence[Arrival]) -> _Known:
         wanted |= Q(organization_id=organization_id) & (
             Q(phone__in=phones) | Q(external_user_id__in=user_ids)
         )
+    return _by_address(Contact.objects.filter(wanted))
+
+
+def _by_address(contacts: Iterable[Contact]) -> _Known:
     known: _Known = {}
-    for contact in Contact.objects.filter(wanted):
+    for contact in contacts:
         if contact.phone:
             known[contact.organization_id, "phone", contact.phone] = contact
         if contact.external_user_id:
@@ -184,6 +194,7 @@ def _new_contacts(missing: Sequence[Arrival], now: datetime) -> list[Contact]:
                 first_name=first[:100],
                 last_name=last[:100],
                 created_at=now,
+                updated_at=now,
             ),
         )
     return list(people.values())
@@ -215,7 +226,7 @@ def _learn(arrivals: Sequence[Arrival], known: _Known, now: datetime) -> None:
                 contact.updated_at = now
                 known[key] = changed[contact.pk] = contact
     if changed:
-        Contact.objects.bulk_update(changed.values(), ["phone", "external_user_id", "updated_at"])
+        db_rows.update(changed.values(), ["phone", "external_user_id", "updated_at"])
 
 
 def _slot(arrival: Arrival, contacts: dict[int, Contact]) -> tuple[int, int]:
@@ -229,19 +240,21 @@ def _conversations(
     by_slot: dict[tuple[int, int], list[Arrival]] = {}
     for arrival in arrivals:
         by_slot.setdefault(_slot(arrival, contacts), []).append(arrival)
-    rows = _locked_conversations(list(by_slot))
-    if len(rows) < len(by_slot):
-        new = [_new_conversation(mine[0], slot, now) for slot, mine in by_slot.items() if slot not in rows]
-        Conversation.objects.bulk_create(new, ignore_conflicts=True)
-        rows = _locked_conversations(list(by_slot))
-    for slot, conversation in rows.items():
+    old = _locked_conversations(list(by_slot))
+    new = {slot: _new_conversation(mine[0], slot, now) for slot, mine in by_slot.items() if slot not in old}
+    for slot, conversation in new.items():
+        _touch(conversation, by_slot[slot], now)
+    if not db_rows.create(list(new.values()), on_conflict=db_rows.ON_CONFLICT_DO_NOTHING):
+        # Another worker opened one of them in between: lock whatever there is now.
+        old, new = _locked_conversations(list(by_slot)), {}
+    for slot, conversation in old.items():
+        _touch(conversation, by_slot[slot], now)
+    db_rows.update(old.values(), ["window_expires_at", "last_inbound_at", "last_message_at"])
+    found = old | new
+    for slot, conversation in found.items():
         conversation.contact = contacts[by_slot[slot][0].receipt.pk]
         conversation.channel = by_slot[slot][0].channel
-        _touch(conversation, by_slot[slot], now)
-    Conversation.objects.bulk_update(
-        rows.values(), ["window_expires_at", "last_inbound_at", "last_message_at"]
-    )
-    return rows
+    return found
 
 
 def _locked_conversations(slots: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Conversation]:

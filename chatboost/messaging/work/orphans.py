@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from chatboost.core import clock
+from chatboost.core.db import rows as db_rows
 from chatboost.core.work.kinds import BatchKind, Item
 from chatboost.messaging.models import DeliveryStatus, Message
 from chatboost.messaging.work import statuses
@@ -45,5 +46,5 @@ def join(orphans: Sequence[DeliveryStatus]) -> None:
         status.message = messages.get((status.channel_id, status.external_id))
         if status.message:
             joined.append((status.message, status))
-    DeliveryStatus.objects.bulk_update([status for _, status in joined], ["message"])
+    db_rows.update([status for _, status in joined], ["message_id"])
     statuses.advance(joined, now=clock.now())

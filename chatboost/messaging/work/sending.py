@@ -13,12 +13,13 @@ import structlog
 from django.conf import settings
 
 from chatboost.core import clock, live
-from chatboost.core.models import WorkItem, WorkState
+from chatboost.core.db import rows as db_rows
 from chatboost.core.work.kinds import Decision, Defer, Done, EffectKind, Item, Retry
 from chatboost.messaging import gate
 from chatboost.messaging.models import (
     STATUS_RANK,
     AttemptState,
+    Channel,
     DeliveryStatus,
     Message,
     MessageStatus,
@@ -34,8 +35,8 @@ from chatboost.messaging.providers.base import (
     Unknown,
 )
 from chatboost.messaging.providers.errors import ProviderError
-from chatboost.messaging.services import channels, messages, receipts
-from chatboost.messaging.work import orphans
+from chatboost.messaging.services import channels, failures, messages
+from chatboost.messaging.work import orphans, silence
 
 logger = structlog.get_logger(__name__)
 
@@ -44,18 +45,31 @@ MAX_UNCLEAR = 2
 
 OPEN_ATTEMPTS = [AttemptState.SENDING, AttemptState.UNKNOWN]
 
+# The work was given up, not the message: an operator may have it tried again.
+GAVE_UP = "gave_up"
+
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What was tried before: the last attempt, and how many have no known outcome."""
+    """What was tried before: the last attempt, how many have no known outcome, whether one was taken."""
 
     last: SendAttempt
     unclear_count: int
+    is_accepted: bool
 
     @property
     def is_unclear(self) -> bool:
         """Whether the last attempt may have reached the person."""
         return self.last.state in OPEN_ATTEMPTS
+
+    @property
+    def called_by(self) -> datetime:
+        """When the last call was over; of one whose end nobody noted, the latest moment it can have begun.
+
+        A call may wait long for a thread: counted from its intent, an echo that is only late would count
+        as silence.
+        """
+        return self.last.finished_at or self.last.started_at + settings.WORK_LEASE
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +91,7 @@ class SendKind(EffectKind[Intent, Outcome]):
     def prepare(self, items: Sequence[Item]) -> Mapping[int, Intent | Decision]:
         """Ask the gate again, record an attempt for each message that goes."""
         now = clock.now()
-        rows = _locked([item.subject_id for item in items])
+        rows = _locked_to_send([item.subject_id for item in items])
         pasts = _pasts(list(rows))
         results: dict[int, Intent | Decision] = {}
         new: list[tuple[Item, SendAttempt]] = []
@@ -88,7 +102,7 @@ class SendKind(EffectKind[Intent, Outcome]):
                 results[item.id] = decision or Done()
                 continue
             new.append((item, _attempt(message, pasts.get(message.pk), now)))
-        SendAttempt.objects.bulk_create([attempt for _, attempt in new])
+        db_rows.create([attempt for _, attempt in new])
         results |= {item.id: _intent(rows[item.subject_id], attempt) for item, attempt in new}
         _save(rows.values(), now)
         return results
@@ -110,22 +124,46 @@ class SendKind(EffectKind[Intent, Outcome]):
             known = Unknown(repr(outcome)) if isinstance(outcome, Exception) else outcome
             _record(attempt, known, now)
             decisions[item.id] = _settle_one(message, item, known, now)
-        SendAttempt.objects.bulk_update(
+        db_rows.update(
             attempts.values(), ["state", "external_id", "error_code", "error_detail", "finished_at"]
         )
         _save(rows.values(), now)
         _join_orphans(rows.values())
         return decisions
 
+    def on_dead(self, subject_ids: Sequence[int]) -> None:
+        """Say that the message was given up; one that may have reached the person stays unclear."""
+        rows = _locked(subject_ids)
+        pasts = _pasts(list(rows))
+        for message in rows.values():
+            if STATUS_RANK[MessageStatus(message.status)] < STATUS_RANK[MessageStatus.SENT]:
+                past = pasts.get(message.pk)
+                is_unclear = past is not None and (past.is_unclear or past.is_accepted)
+                message.status = MessageStatus.UNKNOWN if is_unclear else MessageStatus.FAILED
+                message.reason, message.reason_detail = GAVE_UP, "The work of sending it was given up."
+        _save(rows.values(), clock.now())
+
 
 def _locked(message_ids: Sequence[int]) -> dict[int, Message]:
+    rows = Message.objects.filter(pk__in=message_ids).select_for_update(of=("self",)).order_by("id")
+    return {message.pk: message for message in rows}
+
+
+def _locked_to_send(message_ids: Sequence[int]) -> dict[int, Message]:
+    """Return the messages with what the gate and the vendor want to know."""
     rows = (
         Message.objects.filter(pk__in=message_ids)
-        .select_related("channel", "conversation__contact", "conversation__channel__bot")
+        .select_related("conversation__contact")
         .select_for_update(of=("self",))
         .order_by("id")
     )
-    return {message.pk: message for message in rows}
+    found = {message.pk: message for message in rows}
+    # Apart from the messages: to decrypt a channel's secrets for each of them costs more than the query.
+    ids = {message.channel_id for message in found.values()}
+    loaded = Channel.objects.select_related("bot").in_bulk(ids)
+    for message in found.values():
+        message.channel = message.conversation.channel = loaded[message.channel_id]
+    return found
 
 
 def _pasts(message_ids: Sequence[int]) -> dict[int, Past]:
@@ -133,18 +171,29 @@ def _pasts(message_ids: Sequence[int]) -> dict[int, Past]:
     for attempt in SendAttempt.objects.filter(message_id__in=message_ids).order_by("number"):
         attempts.setdefault(attempt.message_id, []).append(attempt)
     return {
-        message_id: Past(rows[-1], sum(row.state in OPEN_ATTEMPTS for row in rows))
+        message_id: Past(
+            rows[-1],
+            sum(row.state in OPEN_ATTEMPTS for row in rows),
+            any(row.state == AttemptState.ACCEPTED for row in rows),
+        )
         for message_id, rows in attempts.items()
     }
 
 
 def _decide(message: Message | None, past: Past | None, now: datetime) -> Decision | None:
     """Return a decision, or None when the message goes now."""
-    if message is None or STATUS_RANK[MessageStatus(message.status)] >= STATUS_RANK[MessageStatus.SENT]:
+    if message is None or _is_final(message):
         return Done()
+    if past is not None and past.is_accepted:
+        return Done()  # the vendor has it and holds it back: its statuses say how it goes on
     if past is None or not past.is_unclear or message.channel.kind in registry.LOCAL_KINDS:
         return _ask_gate(message, now)
     return _reconcile(message, past, now)
+
+
+def _is_final(message: Message) -> bool:
+    is_over = STATUS_RANK[MessageStatus(message.status)] >= STATUS_RANK[MessageStatus.SENT]
+    return is_over and not (message.status == MessageStatus.FAILED and message.reason == GAVE_UP)
 
 
 def _ask_gate(message: Message, now: datetime) -> Decision | None:
@@ -165,12 +214,12 @@ def _verdict(message: Message, now: datetime) -> gate.Verdict:
 def _reconcile(message: Message, past: Past, now: datetime) -> Decision | None:
     """Return what to do about an unclear attempt; None when it may be sent again."""
     message.status = MessageStatus.UNKNOWN
-    since = past.last.started_at
+    since = past.called_by
     if now < since + settings.SEND_UNKNOWN_GRACE:
         return Defer(since + settings.SEND_UNKNOWN_GRACE)
     # A message that may be there already is never `refused`, which a late echo could not undo.
     may_repeat = past.unclear_count < MAX_UNCLEAR and _verdict(message, now).is_allowed
-    if may_repeat and _is_silence_evidence(message, past.last):
+    if may_repeat and silence.is_evidence(message, past.last):
         logger.warning("send_repeated_after_silence", message=message.pk, attempt=past.last.number)
         return None
     if may_repeat and now < since + settings.SEND_UNKNOWN_HOLD:
@@ -180,28 +229,8 @@ def _reconcile(message: Message, past: Past, now: datetime) -> Decision | None:
     return Done()
 
 
-def _is_silence_evidence(message: Message, last: SendAttempt) -> bool:
-    """Whether a later send on the same number has been echoed: then the echoes do come, and ours did not.
-
-    An echo that has arrived but was not read yet may be ours.
-    """
-    unread = WorkItem.objects.filter(
-        kind=receipts.STATUS_KIND,
-        organization_id=message.organization_id,
-        state__in=[WorkState.READY, WorkState.LEASED],
-    )
-    return (
-        not unread.exists()
-        and DeliveryStatus.objects.filter(
-            channel_id=message.channel_id,
-            received_at__gt=last.started_at,
-            message__attempts__started_at__gt=last.started_at,
-        ).exists()
-    )
-
-
 def _attempt(message: Message, past: Past | None, now: datetime) -> SendAttempt:
-    message.status = MessageStatus.SENDING
+    message.status, message.reason, message.reason_detail = MessageStatus.SENDING, "", ""
     return SendAttempt(
         organization_id=message.organization_id,
         message=message,
@@ -272,15 +301,14 @@ def _reject(message: Message, item: Item, error: ProviderError) -> Decision:
     return Done()
 
 
-def _save(rows: Iterable[Message], now: datetime) -> None:
-    changed = list(rows)
+def _save(messages_: Iterable[Message], now: datetime) -> None:
+    changed = list(messages_)
     for message in changed:
         message.changed_at = now
-    Message.objects.bulk_update(
-        changed, ["status", "external_id", "reason", "reason_detail", "sent_at", "changed_at"]
-    )
+    db_rows.update(changed, ["status", "external_id", "reason", "reason_detail", "sent_at", "changed_at"])
     for conversation_id in {message.conversation_id for message in changed}:
         live.changed(f"conversation:{conversation_id}")
+    failures.tell_senders(changed)
 
 
 def _join_orphans(rows: Iterable[Message]) -> None:

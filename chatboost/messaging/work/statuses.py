@@ -8,6 +8,7 @@ import structlog
 from django.db.models import Q
 
 from chatboost.core import clock, live
+from chatboost.core.db import rows as db_rows
 from chatboost.core.work import queue as work
 from chatboost.core.work.kinds import BatchKind, Item
 from chatboost.messaging.models import (
@@ -19,6 +20,7 @@ from chatboost.messaging.models import (
     SendAttempt,
     WebhookReceipt,
 )
+from chatboost.messaging.services import failures
 from chatboost.messaging.services.receipts import STATUS_KIND
 from chatboost.messaging.webhooks import whatsapp_payload
 from chatboost.messaging.webhooks.whatsapp_payload import DeliveryWord, StatusUpdate
@@ -83,7 +85,7 @@ class StatusKind(BatchKind[dict[int, WebhookReceipt], tuple[WebhookReceipt, Stat
         messages = _messages_of(rows)
         for row in rows:
             row.message = messages.get((row.channel_id, row.external_id)) or messages.get(row.tracker)
-        DeliveryStatus.objects.bulk_create(rows, ignore_conflicts=True)
+        db_rows.create(rows, on_conflict=db_rows.ON_CONFLICT_DO_NOTHING)
         _settle_attempts([row for row in rows if row.message])
         advance([(row.message, row) for row in rows if row.message], now=clock.now())
         _come_back_for([row for row in rows if row.message is None])
@@ -96,9 +98,10 @@ def advance(pairs: Iterable[tuple[Message, DeliveryStatus]], *, now: datetime) -
         if _apply(message, status, now):
             changed[message.pk] = message
     if changed:
-        Message.objects.bulk_update(changed.values(), CHANGED_FIELDS)
+        db_rows.update(changed.values(), CHANGED_FIELDS)
         for conversation_id in {message.conversation_id for message in changed.values()}:
             live.changed(f"conversation:{conversation_id}")
+        failures.tell_senders(changed.values())
 
 
 def _apply(message: Message, status: DeliveryStatus, now: datetime) -> bool:
@@ -198,8 +201,7 @@ def _settle_attempts(rows: Sequence[DeliveryStatus]) -> None:
         echo = echoes[attempt.message_id, attempt.tracker]
         attempt.state, attempt.external_id = AttemptState.ACCEPTED, echo.external_id
         attempt.finished_at = echo.received_at
-    if attempts:
-        SendAttempt.objects.bulk_update(attempts, ["state", "external_id", "finished_at"])
+    db_rows.update(attempts, ["state", "external_id", "finished_at"])
 
 
 def _come_back_for(orphans: Sequence[DeliveryStatus]) -> None:
@@ -222,6 +224,7 @@ def _come_back_for(orphans: Sequence[DeliveryStatus]) -> None:
             organization_id=organization_id,
             queue="maintenance",
             run_at=clock.now() + JOIN_DELAY,
+            dedupe_key=str(status_id),
         )
         for status_id, organization_id in stored
     )

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from chatboost.core.api.serializers import ModelSerializer, Serializer
+from chatboost.core.api.serializers import ModelSerializer, QuerySerializer, Serializer
 from chatboost.messaging.api.fields import AttributeKeyField, PhoneField
 from chatboost.messaging.models import Contact, ContactAttribute, ValueType
 
@@ -65,13 +65,13 @@ class ContactWithAttributesSerializer(ContactSerializer):
         return shown
 
 
-class ContactQuerySerializer(serializers.Serializer[Any]):
+class ContactQuerySerializer(QuerySerializer):
     """What may stand behind the `?` of a contact."""
 
     include_attributes = serializers.BooleanField(default=False, help_text="Show the attributes along.")
 
 
-class AttributeSearchSerializer(serializers.Serializer[Any]):
+class AttributeSearchSerializer(QuerySerializer):
     """`?key=&value=`"""
 
     key = AttributeKeyField()

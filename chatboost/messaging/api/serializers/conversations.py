@@ -3,7 +3,12 @@
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from chatboost.core.api.serializers import ModelSerializer, ScopedRelatedField, Serializer
+from chatboost.core.api.serializers import (
+    ModelSerializer,
+    QuerySerializer,
+    ScopedRelatedField,
+    Serializer,
+)
 from chatboost.messaging.api.fields import PhoneField
 from chatboost.messaging.gate import Action, Reason
 from chatboost.messaging.models import Bot, Channel, Contact, Conversation, Message
@@ -137,7 +142,10 @@ class TextSerializer(Serializer):
                 "items": {
                     "type": "object",
                     "required": ["id", "title"],
-                    "properties": {"id": {"type": "string"}, "title": {"type": "string", "maxLength": 20}},
+                    "properties": {
+                        "id": {"type": "string", "maxLength": 256},
+                        "title": {"type": "string", "maxLength": 20},
+                    },
                 },
             },
             "button": {"type": "string", "maxLength": 20, "description": "Opens the list of sections."},
@@ -164,7 +172,7 @@ class GateQuestionSerializer(Serializer):
     type = serializers.ChoiceField(choices=["text", "interactive", "template"], default="text")
 
 
-class BotQuerySerializer(Serializer):
+class BotQuerySerializer(QuerySerializer):
     """`?bot_id=`"""
 
     bot_id = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
