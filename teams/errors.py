@@ -30,3 +30,17 @@ class SecondFactorRequired(Unauthenticated):
     def __init__(self, token: str) -> None:
         super().__init__("Send the code of your authenticator app to /auth/token/mfa.")
         self.token = token
+
+
+class Gone(DomainError):
+    """It was there, and will not be again: a link that has done its work, or is out of time."""
+
+    status = 410
+    default_code = "gone"
+
+
+class InviteRequired(DomainError):
+    """Nobody is added by an address alone: a stranger to the caller gets an invite, known here or not."""
+
+    status = 422
+    default_code = "invite_required"

@@ -4,10 +4,13 @@ from typing import Any
 
 from allauth.account.forms import SignupForm as AllauthSignupForm
 from django import forms
+from django.contrib.auth.password_validation import password_validators_help_text_html
 from django.http import HttpRequest
+from django.utils.functional import lazy
 
+from chatboost.core.errors import DomainError
 from teams.models import User
-from teams.services import registration
+from teams.services import passwords, registration
 
 
 class SignupForm(AllauthSignupForm):
@@ -34,3 +37,38 @@ class SignupForm(AllauthSignupForm):
             name=data["name"],
             organization_name=data["organization_name"],
         )
+
+
+class NewMemberForm(forms.Form):
+    """What somebody tells about themselves who joins by an invite; their address is the invite's."""
+
+    name = forms.CharField(
+        max_length=150, label="Your name", widget=forms.TextInput({"autocomplete": "name"})
+    )
+    password = forms.CharField(
+        max_length=passwords.MAX_LENGTH,
+        strip=False,
+        widget=forms.PasswordInput({"autocomplete": "new-password"}),
+        help_text=lazy(password_validators_help_text_html, str)(),
+    )
+
+    def __init__(self, *args: Any, email: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._email = email
+
+    def clean(self) -> dict[str, Any]:
+        """Judge the password with what is known of the person."""
+        data = super().clean() or {}
+        if "password" in data:
+            person = User(email=self._email, name=data.get("name", ""))
+            try:
+                passwords.check_strength(data["password"], user=person, field="password")
+            except DomainError as refusal:
+                self.refuse(refusal)
+        return data
+
+    def refuse(self, refusal: DomainError) -> None:
+        """Put a refusal beside the fields it is about."""
+        for name, found in refusal.errors.items():
+            for message in found:
+                self.add_error(name if name in self.fields else None, message)

@@ -23,6 +23,11 @@ class ApiKeyPrincipal:
     def __str__(self) -> str:
         return str(self.key)
 
+    @property
+    def audit_label(self) -> str:
+        """How the audit log names the key: never mistaken for a person."""
+        return f"API key {self.key}"
+
     def has_perm(self, perm: str, obj: Any = None) -> bool:
         """Tell whether the key's role, narrowed by its scopes, allows it in its own organization."""
         if not isinstance(obj, Organization) or obj.pk != self.key.organization_id:

@@ -31,6 +31,11 @@ def is_known(permission: str) -> bool:
     return permission in _least
 
 
+def least_of(permission: str) -> Role | None:
+    """Return the least role that holds a permission; None for one that nobody has declared."""
+    return _least.get(permission)
+
+
 def allows(role: str, permission: str) -> bool:
     """Tell whether a role holds a permission. An undeclared permission is held by nobody."""
     least = _least.get(permission)

@@ -1,5 +1,8 @@
 """Account pages that allauth does not have."""
 
+from typing import Any
+
+from allauth.account.views import LoginView as AllauthLoginView
 from allauth.account.views import SignupView as AllauthSignupView
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
@@ -10,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from chatboost.core.errors import ValidationFailed
+from teams import google
 from teams.forms import SignupForm
 from teams.models import User
 from teams.selectors import memberships
@@ -19,10 +23,26 @@ CONSOLE = "/admin/"
 CONSOLE_SIGN_IN = "/admin/login/"
 
 
+class LoginView(AllauthLoginView):
+    """Sign-in in the browser."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Let the button lead to Google, where it is offered."""
+        response = super().dispatch(request, *args, **kwargs)
+        google.allow_form(response)
+        return response
+
+
 class SignupView(AllauthSignupView):
     """Registration in the browser."""
 
     form_class = SignupForm
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Let the button lead to Google, where it is offered."""
+        response = super().dispatch(request, *args, **kwargs)
+        google.allow_form(response)
+        return response
 
     def form_valid(self, form: SignupForm) -> HttpResponse:
         """Register, or show the form again when the same e-mail came in at the same moment."""

@@ -1,5 +1,27 @@
 """Console pages of this room."""
 
-from teams.admin import api_keys, members, organizations, users
+from teams.admin import (
+    accounts,
+    api_keys,
+    audit,
+    hosted_organizations,
+    invites,
+    members,
+    notifications,
+    organizations,
+    telegram,
+    users,
+)
 
-__all__ = ["api_keys", "members", "organizations", "users"]
+__all__ = [
+    "accounts",
+    "api_keys",
+    "audit",
+    "hosted_organizations",
+    "invites",
+    "members",
+    "notifications",
+    "organizations",
+    "telegram",
+    "users",
+]

@@ -6,11 +6,13 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelect2MultipleWidget
 
 from chatboost.core import clock
-from chatboost.core.admin import DetailAction, OrganizationAdmin, register
+from chatboost.core.admin import BulkAction, DetailAction, OrganizationAdmin, register
+from chatboost.core.admin.display import EMPTY, state_label
 from chatboost.core.admin.forms import OrganizationForm
 from chatboost.core.admin.scoping import is_allowed
 from teams import roles
@@ -25,7 +27,6 @@ HELP = {
     "role": "The key can't hold more than you do.",
     "expires_at": "Empty: it works until it is revoked.",
 }
-COLOURS = {"Active": "success", "Expired": "warning", "Revoked": "danger"}
 
 
 class ApiKeyForm(OrganizationForm):
@@ -60,6 +61,7 @@ class ApiKeyAdmin(OrganizationAdmin):
     list_filter = ("role",)
     search_fields = ("name", "prefix")
     ordering = ("-id",)
+    empty_hint = "A program that uses the API needs a key. Its text is shown once, when it is made."
     detail_actions = (
         DetailAction(
             name="revoke",
@@ -67,6 +69,17 @@ class ApiKeyAdmin(OrganizationAdmin):
             permission=MANAGE,
             icon="key_off",
             confirm="Programs that use this key stop working at once. Revoke it?",
+        ),
+    )
+
+    bulk_actions = (
+        BulkAction(
+            name="revoke_selected",
+            label="Revoke",
+            permission=MANAGE,
+            confirm="Programs that use these keys stop working at once. A revoked key never works again.",
+            run=lambda key, actor: key.revoked_at is None and api_keys.revoke(key, actor=actor),
+            is_dangerous=True,
         ),
     )
 
@@ -119,7 +132,7 @@ class ApiKeyAdmin(OrganizationAdmin):
 
     def revoke(self, request: HttpRequest, key: ApiKey) -> None:
         """End the key at once."""
-        api_keys.revoke(key)
+        api_keys.revoke(key, actor=request.user)
         self.message_user(request, f"{key.name} is revoked.")
 
     @display(description="key")
@@ -135,7 +148,7 @@ class ApiKeyAdmin(OrganizationAdmin):
     @display(description="created by")
     def maker(self, key: ApiKey) -> str:
         """Name who made the key."""
-        return key.created_by.get_full_name() if key.created_by else "—"
+        return key.created_by.get_full_name() if key.created_by else EMPTY
 
     @display(description="state")
     def state(self, key: ApiKey) -> str:
@@ -145,7 +158,7 @@ class ApiKeyAdmin(OrganizationAdmin):
         is_expired = key.expires_at is not None and key.expires_at <= clock.now()
         return "Expired" if is_expired else "Active"
 
-    @display(description="state", label=COLOURS)
-    def state_label(self, key: ApiKey) -> str:
+    @display(description="state")
+    def state_label(self, key: ApiKey) -> SafeString:
         """Tell it in colour, for the list."""
-        return self.state(key)
+        return state_label(self.state(key).lower())

@@ -1,19 +1,26 @@
-"""The page of the own organization's settings."""
+"""The page of the own organization's settings, and of its end."""
 
 from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
-from django.core.exceptions import ValidationError
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from unfold.widgets import UnfoldAdminSelect2Widget
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminSelect2Widget, UnfoldAdminTextInputWidget
 
 from chatboost.core.admin import OrganizationAdmin, register
 from chatboost.core.admin.scoping import organization_of
 from chatboost.core.errors import DomainError
+from teams.admin.limits import usage_list
 from teams.models import Organization
-from teams.services import organizations
+from teams.services import deletion, organizations
 
 
 class OrganizationSettingsForm(forms.ModelForm[Organization]):
@@ -41,14 +48,24 @@ class OrganizationSettingsForm(forms.ModelForm[Organization]):
         return cleaned
 
 
+class DeletionForm(forms.Form):
+    """Says again which organization is meant."""
+
+    slug = forms.CharField(
+        max_length=60,
+        label="Slug of the organization",
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+
 @register(Organization)
 class OrganizationSettingsAdmin(OrganizationAdmin):
     """The own organization, alone in its list."""
 
     form = OrganizationSettingsForm  # type: ignore[assignment]
     list_display = ("name", "slug", "time_zone", "language")
-    fields = ("name", "slug", "time_zone", "language", "created_at")
-    readonly_fields = ("slug", "created_at")
+    fields = ("name", "slug", "time_zone", "language", "used", "created_at")
+    readonly_fields = ("slug", "used", "created_at")
 
     def scope(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Keep the own organization."""
@@ -59,10 +76,50 @@ class OrganizationSettingsAdmin(OrganizationAdmin):
         """Another organization is opened by signing up or through the API."""
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """An organization does not go by a button."""
-        return False
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Ask for the slug, then mark the organization as deleted."""
+        organization = self.get_object(request, object_id)
+        if organization is None:
+            raise Http404("No such organization.")
+        if not self.has_delete_permission(request, organization):
+            raise PermissionDenied
+        form = DeletionForm(request.POST if request.method == "POST" else None)
+        if form.is_valid() and self._is_deleted(request, organization, form):
+            return HttpResponseRedirect(reverse("admin:index"))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Delete {organization.name}",
+            "organization": organization,
+            "form": form,
+            "days": settings.ORGANIZATION_PURGE_AFTER.days,
+            "back_url": self.url("change", organization.pk),
+            "breadcrumbs": [("Organization", self.url("change", organization.pk))],
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "teams/organization_delete.html", context)
+
+    def _is_deleted(self, request: HttpRequest, organization: Organization, form: DeletionForm) -> bool:
+        try:
+            deletion.delete(organization=organization, slug=form.cleaned_data["slug"], actor=request.user)
+        except DomainError as refusal:
+            form.add_error("slug", refusal.message)
+            return False
+        messages.success(request, f"{organization.name} is deleted.")
+        return True
+
+    @display(description="in use")
+    def used(self, organization: Organization) -> SafeString:
+        """Tell how much it has of what is limited."""
+        return usage_list(organization)
 
     def save_model(self, request: HttpRequest, obj: Organization, form: Any, change: bool) -> None:
         """Change it through the service."""
-        organizations.update(organization=obj, name=obj.name, time_zone=obj.time_zone, language=obj.language)
+        organizations.update(
+            organization=obj,
+            name=obj.name,
+            time_zone=obj.time_zone,
+            language=obj.language,
+            actor=request.user,
+        )

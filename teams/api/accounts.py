@@ -5,18 +5,17 @@ from typing import Any, ClassVar
 from allauth.headless import app_settings as headless_settings
 from django.contrib.auth import logout
 from django.db import models
-from drf_spectacular.utils import OpenApiResponse, extend_schema
-from rest_framework import generics, status
-from rest_framework.parsers import FormParser
+from drf_spectacular.utils import OpenApiResponse, PolymorphicProxySerializer, extend_schema
+from rest_framework import status
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
-from rest_framework.views import APIView
 
 from chatboost.core.api import problems
-from chatboost.core.api.parsers import StrictJSONParser
+from chatboost.core.api.parsers import StrictFormParser, StrictJSONParser
 from chatboost.core.api.permissions import SignedIn
+from chatboost.core.api.views import ListView, View
 from teams import roles
 from teams.api import headless, serializers
 from teams.api.permissions import Person, person
@@ -27,9 +26,14 @@ from teams.services import passwords, registration, sessions
 from teams.services.sessions import Tokens
 
 
-class PublicView(APIView):
+def _either(name: str, *shapes: type[Serializer[Any]]) -> PolymorphicProxySerializer:
+    return PolymorphicProxySerializer(name, serializers=list(shapes), resource_type_field_name=None)
+
+
+class PublicView(View):
     """A route for callers without credentials; credentials that come anyway are not read."""
 
+    access = "anybody"
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
@@ -49,18 +53,18 @@ class RegisterView(PublicView):
         user = registration.register(**_validated(serializers.RegistrationSerializer, request))
         headless.send_verification_mail(request._request, user)
         seat = memberships.seats_of(user)[0]
-        return Response(_me(user, seat), status=status.HTTP_201_CREATED)
+        return Response(described(user, seat), status=status.HTTP_201_CREATED)
 
 
 class TokenView(PublicView):
     """POST /auth/token."""
 
-    parser_classes = (StrictJSONParser, FormParser)
+    parser_classes = (StrictJSONParser, StrictFormParser)
 
     @extend_schema(
         operation_id="auth_token",
         summary="Exchange an e-mail and a password for tokens",
-        request=serializers.SignInSerializer,
+        request=_either("SignIn", serializers.EmailSignInSerializer, serializers.UsernameSignInSerializer),
         responses={
             200: serializers.TokensSerializer,
             401: OpenApiResponse(
@@ -99,7 +103,7 @@ class SecondStepView(PublicView):
 class RefreshView(PublicView):
     """POST /auth/token/refresh."""
 
-    parser_classes = (StrictJSONParser, FormParser)
+    parser_classes = (StrictJSONParser, StrictFormParser)
 
     @extend_schema(
         operation_id="auth_token_refresh",
@@ -114,7 +118,7 @@ class RefreshView(PublicView):
         return Response(_pair(sessions.refresh(data["refresh_token"])))
 
 
-class LogoutView(APIView):
+class LogoutView(View):
     """POST /auth/logout."""
 
     permission_classes = (Person,)
@@ -137,7 +141,7 @@ class LogoutView(APIView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class PasswordChangeView(APIView):
+class PasswordChangeView(View):
     """POST /auth/password/change."""
 
     permission_classes = (Person,)
@@ -164,7 +168,9 @@ class PasswordResetView(PublicView):
         operation_id="auth_password_reset",
         summary="Ask for a reset mail, or set a new password with its key",
         description="202 to an e-mail, whether it is known or not; 204 to a key and a password.",
-        request=serializers.PasswordResetSerializer,
+        request=_either(
+            "PasswordReset", serializers.PasswordResetMailSerializer, serializers.NewPasswordSerializer
+        ),
         responses={202: None, 204: None},
     )
     def post(self, request: Request) -> Response:
@@ -177,7 +183,7 @@ class PasswordResetView(PublicView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class MeView(APIView):
+class MeView(View):
     """GET /auth/me."""
 
     permission_classes = (SignedIn,)
@@ -191,10 +197,10 @@ class MeView(APIView):
         """Describe the caller."""
         organization = getattr(request, "organization", None)
         seat = memberships.seat_in(request.user, organization.pk) if organization else None
-        return Response(_me(request.user, seat))
+        return Response(described(request.user, seat))
 
 
-class UsersView(generics.ListAPIView[Membership]):
+class UsersView(ListView):
     """GET /auth/users."""
 
     permission_map: ClassVar[dict[str, str]] = {"get": "teams.view_membership"}
@@ -240,7 +246,8 @@ def _second_factor_problem(step: SecondFactorRequired) -> Response:
     return response
 
 
-def _me(caller: Any, seat: Any) -> dict[str, Any]:
+def described(caller: Any, seat: Any) -> dict[str, Any]:
+    """Return who the caller is and what they may do from a seat, if any."""
     is_user = isinstance(caller, User)
     held = roles.permissions_of(seat.role) if seat else []
     return dict(

@@ -46,4 +46,4 @@ class ApiKeyViewSet(mixins.DestroyModelMixin, ReadViewSet[ApiKey]):
     def perform_destroy(self, instance: models.Model) -> None:
         """Revoke at once."""
         assert isinstance(instance, ApiKey)
-        api_keys.revoke(instance)
+        api_keys.revoke(instance, actor=self.request.user)

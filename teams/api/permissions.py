@@ -22,6 +22,14 @@ class Person(SignedIn):
         return True
 
 
+class PersonInOrganization(RolePermission):
+    """Asks the role in the request's organization, of a person: an API key has nothing of its own there."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        """Tell whether the caller is a person who may run this action in the organization."""
+        return Person().has_permission(request, view) and super().has_permission(request, view)
+
+
 def person(request: Request) -> User:
     """Return the signed-in user of a route that Person guards."""
     assert isinstance(request.user, User)
@@ -33,13 +41,16 @@ class RoleInPath(RolePermission):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Tell whether the caller may run this action there. Raises: NotFound for a foreign organization."""
+        if view.kwargs.get("organization_id") is None:
+            return request.method == "OPTIONS" and bool(request.user and request.user.is_authenticated)
+        return self.enter(request, view) and super().has_permission(request, view)
+
+    def enter(self, request: Request, view: Any) -> bool:
+        """Make the request about the organization of the path. Raises: NotFound for a foreign one."""
         if not request.user or not request.user.is_authenticated:
             return False
-        organization_id = view.kwargs.get("organization_id")
-        if organization_id is None:
-            return request.method == "OPTIONS"
-        seat = memberships.seat_in(request.user, int(organization_id))
+        seat = memberships.seat_in(request.user, int(view.kwargs["organization_id"]))
         if seat is None:
             raise NotFound("Not found.")
         request._request.organization = seat.organization  # type: ignore[attr-defined]
-        return super().has_permission(request, view)
+        return True

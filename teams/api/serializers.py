@@ -12,10 +12,14 @@ EMAIL_LENGTH = 254
 PASSWORD_LENGTH = 1024
 
 
-def password_field() -> serializers.CharField:
+def password_field(*, required: bool = True) -> serializers.CharField:
     """Return a field for a secret: taken as it is typed, never shown."""
     return serializers.CharField(
-        max_length=PASSWORD_LENGTH, trim_whitespace=False, write_only=True, style={"input_type": "password"}
+        max_length=PASSWORD_LENGTH,
+        trim_whitespace=False,
+        write_only=True,
+        style={"input_type": "password"},
+        required=required,
     )
 
 
@@ -33,18 +37,31 @@ class RegistrationSerializer(Serializer):
     )
 
 
-class SignInSerializer(Serializer):
-    """Credentials as JSON, or as OAuth2's password form, whose `username` is the e-mail."""
-
-    email = serializers.CharField(max_length=EMAIL_LENGTH, required=False)
-    username = serializers.CharField(
-        max_length=EMAIL_LENGTH, required=False, help_text="The e-mail, as OAuth2 calls it."
-    )
+class _CredentialsSerializer(Serializer):
     password = password_field()
     grant_type = serializers.CharField(max_length=20, required=False, allow_blank=True)
     scope = serializers.CharField(max_length=1000, required=False, allow_blank=True)
     client_id = serializers.CharField(max_length=200, required=False, allow_blank=True)
     client_secret = serializers.CharField(max_length=200, required=False, allow_blank=True, write_only=True)
+
+
+class EmailSignInSerializer(_CredentialsSerializer):
+    """Credentials."""
+
+    email = serializers.CharField(max_length=EMAIL_LENGTH)
+
+
+class UsernameSignInSerializer(_CredentialsSerializer):
+    """Credentials in OAuth2's words."""
+
+    username = serializers.CharField(max_length=EMAIL_LENGTH, help_text="The e-mail, as OAuth2 calls it.")
+
+
+class SignInSerializer(_CredentialsSerializer):
+    """Credentials as JSON, or as OAuth2's password form, whose `username` is the e-mail."""
+
+    email = serializers.CharField(max_length=EMAIL_LENGTH, required=False)
+    username = serializers.CharField(max_length=EMAIL_LENGTH, required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Make sure there is one name to sign in with."""
@@ -85,8 +102,21 @@ class PasswordChangeSerializer(Serializer):
     new_password = password_field()
 
 
+class PasswordResetMailSerializer(Serializer):
+    """The first step."""
+
+    email = serializers.EmailField(max_length=EMAIL_LENGTH)
+
+
+class NewPasswordSerializer(Serializer):
+    """The second step: the key of the mail and the new password."""
+
+    key = serializers.CharField(max_length=200)
+    password = password_field()
+
+
 class PasswordResetSerializer(Serializer):
-    """First the e-mail; then the key of the mail with the new password."""
+    """Either step."""
 
     email = serializers.EmailField(max_length=EMAIL_LENGTH, required=False)
     key = serializers.CharField(max_length=200, required=False)
@@ -135,6 +165,67 @@ class MemberSerializer(Serializer):
     is_active = serializers.BooleanField(source="user.is_active")
     role = serializers.ChoiceField(choices=Role.choices)
     joined_at = serializers.DateTimeField(source="created_at")
+
+
+class MemberRoleSerializer(Serializer):
+    """What a member may do."""
+
+    role = serializers.ChoiceField(choices=Role.choices)
+
+
+class MemberByIdSerializer(MemberRoleSerializer):
+    """Somebody whom the caller sees in `/auth/users` of another organization."""
+
+    user_id = serializers.IntegerField(min_value=1)
+
+
+class MemberByEmailSerializer(MemberRoleSerializer):
+    """The same person, by address."""
+
+    email = serializers.EmailField(max_length=EMAIL_LENGTH)
+
+
+class NewMemberSerializer(MemberRoleSerializer):
+    """A person by id or by address, and a role."""
+
+    user_id = serializers.IntegerField(min_value=1, required=False)
+    email = serializers.EmailField(max_length=EMAIL_LENGTH, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Make sure that there is one person."""
+        if len(attrs.keys() & {"user_id", "email"}) != 1:
+            raise serializers.ValidationError({"email": ["Send one of email and user_id."]})
+        return attrs
+
+
+class HeirSerializer(Serializer):
+    """The member who becomes the owner."""
+
+    user_id = serializers.IntegerField(min_value=1)
+
+
+class DeletionSerializer(Serializer):
+    """Says again which organization is meant."""
+
+    slug = serializers.CharField(max_length=60, help_text="Of the organization.")
+
+
+class UsageSerializer(Serializer):
+    """How much of a limit is used."""
+
+    name = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
+    used = serializers.IntegerField()
+    limit = serializers.IntegerField(source="value", allow_null=True, help_text="Empty: no limit.")
+
+
+class StatisticsSerializer(Serializer):
+    """Figures of an organization."""
+
+    members = serializers.IntegerField()
+    members_by_role = serializers.DictField(child=serializers.IntegerField())
+    pending_invites = serializers.IntegerField()
+    limits = UsageSerializer(many=True, source="usage")
 
 
 class OrganizationSerializer(ModelSerializer[Organization]):

@@ -3,12 +3,19 @@
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from chatboost.core.api.routers import Router
-from teams.api import accounts, organizations
+from teams.api import accounts, audit, invites, members, organizations
 from teams.api.api_keys import ApiKeyViewSet
+from teams.api.notifications import NotificationViewSet
 
 router = Router()
 router.register("team/organizations", organizations.OrganizationViewSet, basename="team-organization")
+router.register(
+    "team/organizations/(?P<organization_id>[0-9]{1,18})/members",
+    members.MemberViewSet,
+    basename="team-member",
+)
 router.register("team/api-keys", ApiKeyViewSet, basename="team-api-key")
+router.register("notifications", NotificationViewSet, basename="notification")
 
 urlpatterns: list[URLPattern | URLResolver] = [
     re_path(r"^auth/register/?$", accounts.RegisterView.as_view(), name="auth-register"),
@@ -29,6 +36,28 @@ urlpatterns: list[URLPattern | URLResolver] = [
         r"^team/permissions/check/?$",
         organizations.PermissionCheckView.as_view(),
         name="team-permissions-check",
+    ),
+    re_path(r"^team/audit/?$", audit.AuditView.as_view(), name="team-audit"),
+    re_path(r"^team/audit/export/?$", audit.AuditExportView.as_view(), name="team-audit-export"),
+    re_path(
+        r"^team/organizations/(?P<organization_id>[0-9]{1,18})/invitations/?$",
+        invites.InvitationsView.as_view(),
+        name="team-invitations",
+    ),
+    re_path(
+        r"^team/invitations/(?P<invitation_id>[0-9]{1,18})/resend/?$",
+        invites.InvitationViewSet.as_view({"post": "resend"}),
+        name="team-invitation-resend",
+    ),
+    re_path(
+        r"^team/invitations/(?P<invitation_id>[0-9]{1,18})/revoke/?$",
+        invites.InvitationViewSet.as_view({"delete": "revoke"}),
+        name="team-invitation-revoke",
+    ),
+    re_path(
+        r"^team/invitations/(?P<token>[^/]+)/accept/?$",
+        invites.AcceptView.as_view(),
+        name="team-invitation-accept",
     ),
     re_path(r"^team/roles/?$", organizations.RolesView.as_view(), name="team-roles"),
     path("", include(router.urls)),

@@ -1,7 +1,36 @@
-"""Users, organizations, memberships, API keys."""
+"""Users, organizations, memberships, invites, API keys, notifications."""
 
 from teams.models.api_key import ApiKey
-from teams.models.organization import Membership, Organization
+from teams.models.invite import Invite, InviteState
+from teams.models.limit import OrganizationLimit
+from teams.models.notification import (
+    Inbox,
+    Medium,
+    Notification,
+    NotificationPreference,
+    NotificationType,
+    Severity,
+)
+from teams.models.organization import HostedOrganization, Membership, Organization
+from teams.models.telegram import TelegramChat, TelegramMessage, TelegramMessageState
 from teams.models.user import User
 
-__all__ = ["ApiKey", "Membership", "Organization", "User"]
+__all__ = [
+    "ApiKey",
+    "HostedOrganization",
+    "Inbox",
+    "Invite",
+    "InviteState",
+    "Medium",
+    "Membership",
+    "Notification",
+    "NotificationPreference",
+    "NotificationType",
+    "Organization",
+    "OrganizationLimit",
+    "Severity",
+    "TelegramChat",
+    "TelegramMessage",
+    "TelegramMessageState",
+    "User",
+]

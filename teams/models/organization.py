@@ -9,20 +9,40 @@ from teams.roles import Role
 
 
 class Organization(models.Model):
-    """A business. Every domain row belongs to exactly one."""
+    """A business. Every domain row belongs to exactly one.
+
+    While it is not active nobody gets in and nothing goes out in its name; a deleted one is not active.
+    """
 
     name = models.CharField(max_length=120)
     slug = models.SlugField(max_length=60, db_index=False)
     time_zone = models.CharField(max_length=64, default="UTC")
     language = models.CharField(max_length=16, default="en")
     is_active = models.BooleanField(default=True)
+    deleted_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Its rows go in the background, some days later."
+    )
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["slug"], name="organization_slug_unique")]
+        constraints = [
+            models.UniqueConstraint(fields=["slug"], name="organization_slug_unique"),
+            models.CheckConstraint(
+                condition=models.Q(deleted_at=None) | models.Q(is_active=False),
+                name="organization_deleted_is_inactive",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+
+class HostedOrganization(Organization):
+    """An organization as the installation's staff sees it: one among all of them."""
+
+    class Meta:
+        proxy = True
+        verbose_name = "organization"
 
 
 class Membership(OrganizationModel):

@@ -7,6 +7,7 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 
 from chatboost.core import clock
+from teams import hashers
 
 
 class UserManager(BaseUserManager["User"]):
@@ -56,6 +57,11 @@ class User(AbstractBaseUser, PermissionsMixin):
         """Keep the e-mail in lower case, so one person has one account."""
         self.email = self.email.lower()
         super().save(*args, **kwargs)
+
+    def check_password(self, raw_password: str | None) -> bool:
+        """Tell whether this is the password; a hash of the older system, or by an old method, is renewed."""
+        self.password = hashers.named(self.password)
+        return super().check_password(raw_password)
 
     def get_full_name(self) -> str:
         """Return the name, or the e-mail while there is none."""

@@ -1,22 +1,23 @@
 """Who belongs where."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.db import models
 
 from teams.models import ApiKey, Membership, Organization, User
 from teams.principals import ApiKeyPrincipal
+from teams.roles import Role
 
 
 def of_user(user: User) -> dict[int, Membership]:
     """Return the user's memberships in active organizations by organization id; one query a request."""
     cached: dict[int, Membership] | None = getattr(user, "_memberships", None)
     if cached is None:
-        rows = Membership.objects.filter(user=user, organization__is_active=True).select_related(
-            "organization"
-        )
-        cached = {row.organization_id: row for row in rows.order_by("organization__name", "id")}
+        # Their own, whichever organization it is of.
+        rows = Membership.objects.across_organizations().filter(user=user, organization__is_active=True)
+        ordered = rows.select_related("organization").order_by("organization__name", "id")
+        cached = {row.organization_id: row for row in ordered}
         user._memberships = cached  # type: ignore[attr-defined]
     return cached
 
@@ -43,3 +44,46 @@ def of_organization(organization: Organization) -> models.QuerySet[Membership]:
     """Return the members of an organization with their users, oldest first."""
     members: models.QuerySet[Membership] = Membership.objects.for_organization(organization)
     return members.select_related("user").order_by("id")
+
+
+def has_other_owner(membership: Membership) -> bool:
+    """Tell whether somebody else owns the organization too, and can sign in."""
+    others = Membership.objects.for_organization(membership.organization_id).exclude(pk=membership.pk)
+    return bool(others.filter(role=Role.OWNER, user__is_active=True).exists())
+
+
+def is_member(user_id: int, organization: Organization) -> bool:
+    """Tell whether a user is a member of an organization that is active, as of now."""
+    seats = Membership.objects.for_organization(organization).filter(user_id=user_id)
+    return bool(seats.filter(organization__is_active=True).exists())
+
+
+def belongs_anywhere(user: User) -> bool:
+    """Tell whether the user is a member of an active organization, as of now."""
+    return bool(
+        Membership.objects.across_organizations().filter(user=user, organization__is_active=True).exists()
+    )
+
+
+def owned_by(email: str, *, name: str, slug: str = "") -> Organization | None:
+    """Return the active organization, by slug or else by name, that the user with this e-mail owns."""
+    # For whoever runs the installation: whichever organization it is.
+    seats = Membership.objects.across_organizations().filter(user__email=email, role=Role.OWNER)
+    wanted = {"organization__slug": slug} if slug else {"organization__name": name}
+    found = seats.filter(organization__is_active=True, **wanted).select_related("organization")
+    seat = found.order_by("organization_id").first()
+    return seat.organization if seat else None
+
+
+def colleague_of(principal: Any, *, user_id: int | None = None, email: str = "") -> User | None:
+    """Return the user with this id or address, if the principal shares an organization with them."""
+    shared = [seat.organization_id for seat in seats_of(principal)]
+    people = User.objects.filter(memberships__organization__in=shared)
+    wanted = people.filter(pk=user_id) if user_id is not None else people.filter(email=email.strip().lower())
+    return wanted.first()
+
+
+def inactive_among(organization_ids: Collection[int]) -> list[int]:
+    """Return those of these organizations that are switched off."""
+    rows = Organization.objects.filter(pk__in=organization_ids, is_active=False)
+    return list(rows.values_list("pk", flat=True))

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from django.db import transaction
 from django.db.models import Q
 
-from chatboost.core import clock
+from chatboost.core import audit, clock
 from chatboost.core.errors import Forbidden, ValidationFailed
-from teams import roles
+from teams import limits, roles
 from teams.models import ApiKey, Organization, User
 from teams.roles import Role
 
@@ -26,6 +27,7 @@ class Actor(Protocol):
         """Tell whether the actor holds a permission in an organization."""
 
 
+@transaction.atomic
 def create(
     *,
     organization: Organization,
@@ -37,12 +39,14 @@ def create(
 ) -> tuple[ApiKey, str]:
     """Create a key; returns it with its text, which can't be shown again. No actor means the installation.
 
-    Raises: ValidationFailed (`unknown_scope`, `expiry_in_the_past`), Forbidden (`beyond_your_role`).
+    Raises: ValidationFailed (`unknown_scope`, `expiry_in_the_past`), Forbidden (`beyond_your_role`), Conflict
+        (`limit_reached`).
     """
     _check_scopes(role, scopes)
     _check_expiry(expires_at)
     if actor is not None:
         _check_reach(actor, organization, scopes or roles.permissions_of(role))
+    limits.check(organization, "api_keys")
     prefix, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     key = ApiKey(
         organization=organization,
@@ -56,6 +60,8 @@ def create(
     )
     key.full_clean()
     key.save()
+    made = {"role": (None, role), "scopes": (None, list(scopes)), "expires_at": (None, expires_at)}
+    audit.record(actor=actor, verb="api_key.created", object=key, changes=made)
     return key, f"cb_{prefix}_{secret}"
 
 
@@ -68,20 +74,24 @@ def find(text: str) -> ApiKey | None:
     now = clock.now()
     live = Q(expires_at=None) | Q(expires_at__gt=now)
     key: ApiKey | None = (
-        ApiKey.objects.filter(live, prefix=prefix, revoked_at=None, organization__is_active=True)
+        ApiKey.objects.across_organizations()
+        .filter(live, prefix=prefix, revoked_at=None, organization__is_active=True)
         .select_related("organization")
         .first()
     )
     if key is None or not hmac.compare_digest(key.secret_hash, _digest(secret)):
         return None
     if key.last_used_at is None or now - key.last_used_at > LAST_USED_PACE:
-        ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
+        ApiKey.objects.for_organization(key.organization).filter(pk=key.pk).update(last_used_at=now)
     return key
 
 
-def revoke(key: ApiKey) -> None:
+@transaction.atomic
+def revoke(key: ApiKey, *, actor: Actor | None = None) -> None:
     """End a key at once. Doing it twice changes nothing."""
-    ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=clock.now())
+    live = ApiKey.objects.for_organization(key.organization_id).filter(pk=key.pk, revoked_at=None)
+    if live.update(revoked_at=clock.now()):
+        audit.record(actor=actor, verb="api_key.revoked", object=key)
 
 
 def _check_scopes(role: str, scopes: Sequence[str]) -> None:

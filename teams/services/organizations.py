@@ -3,12 +3,14 @@
 import re
 import secrets
 from functools import cache
+from typing import Any
 from zoneinfo import available_timezones
 
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
-from chatboost.core.errors import ValidationFailed
+from chatboost.core import audit
+from chatboost.core.errors import Conflict, NotFound, ValidationFailed
 from teams.models import Membership, Organization, User
 from teams.roles import Role
 
@@ -18,24 +20,42 @@ SLUG_ATTEMPTS = 4
 
 @transaction.atomic
 def create(
-    *, name: str, owner: User, slug: str = "", time_zone: str = "UTC", language: str = "en"
+    *,
+    name: str,
+    owner: User,
+    slug: str = "",
+    time_zone: str = "UTC",
+    language: str = "en",
+    actor: Any | None = None,
 ) -> Organization:
     """Open an organization and make the user its owner. Without a slug one is made from the name.
 
-    Raises: ValidationFailed (`slug_taken`, `invalid_time_zone`, `invalid_language`).
+    Raises: ValidationFailed (`slug_taken`, `invalid_time_zone`, `invalid_language`), Conflict
+        (`account_inactive`): the owner could not sign in.
     """
     _check_locale(time_zone, language)
+    if not owner.is_active:
+        raise Conflict(f"The account of {owner.email} is deactivated.", code="account_inactive")
     organization = Organization(name=name, slug=slug, time_zone=time_zone, language=language)
     if slug:
         _save_with_slug(organization)
     else:
         _save_with_free_slug(organization)
     add_member(organization=organization, user=owner, role=Role.OWNER)
+    audit.record(
+        actor=actor,
+        verb="organization.created",
+        object=organization,
+        changes={"owner": (None, owner)},
+        organization_id=organization.pk,
+    )
     return organization
 
 
 @transaction.atomic
-def update(*, organization: Organization, name: str, time_zone: str, language: str) -> Organization:
+def update(
+    *, organization: Organization, name: str, time_zone: str, language: str, actor: Any | None = None
+) -> Organization:
     """Change how an organization is called and how it reads times and texts. Its slug stays.
 
     Raises: ValidationFailed (`invalid_time_zone`, `invalid_language`).
@@ -45,7 +65,29 @@ def update(*, organization: Organization, name: str, time_zone: str, language: s
     organization.time_zone = time_zone
     organization.language = language
     organization.full_clean()
+    before = audit.state_of(lock(organization.pk))
     organization.save(update_fields=["name", "time_zone", "language"])
+    if changes := audit.diff(before, audit.state_of(organization)):
+        audit.record(
+            actor=actor,
+            verb="organization.changed",
+            object=organization,
+            changes=changes,
+            organization_id=organization.pk,
+        )
+    return organization
+
+
+def lock(organization_id: int) -> Organization:
+    """Return an organization as of now; nobody else changes it, or who belongs to it, until the end.
+
+    The first lock of any change to it. Raises: NotFound once it is switched off.
+    """
+    # NO KEY: rows that only point at it can be written meanwhile.
+    rows = Organization.objects.select_for_update(no_key=True)
+    organization = rows.filter(pk=organization_id, is_active=True).first()
+    if organization is None:
+        raise NotFound("Not found.")
     return organization
 
 

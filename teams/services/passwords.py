@@ -4,9 +4,13 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from chatboost.core import audit
 from chatboost.core.errors import ValidationFailed
 from teams.models import User
 from teams.services import sessions
+
+# Characters: hashing takes its time for each.
+MAX_LENGTH = 1024
 
 
 @transaction.atomic
@@ -21,6 +25,7 @@ def change(*, user: User, current: str, new: str) -> None:
     check_strength(new, user=user, field="new_password")
     user.set_password(new)
     user.save(update_fields=["password"])
+    audit.record(actor=user, verb="user.password_changed", object=user)
     sessions.announce(user.pk)
 
 

@@ -1,4 +1,9 @@
-"""Registration: a person becomes a user and opens their first organization."""
+"""Registration: a person becomes a user and opens their first organization.
+
+Whoever registers is signed in at once, so the answer says whether an address is free (`email_taken`): hiding
+it would cost every installation without a mail server its registration. It is limited by address, and an
+installation that minds closes registration and invites; then nothing is said about any address.
+"""
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
@@ -18,7 +23,7 @@ def register(*, email: str, password: str, name: str = "", organization_name: st
     if not settings.REGISTRATION_OPEN:
         raise Forbidden("Registration is closed. Ask for an invitation.", code="registration_closed")
     user = create_user(email=email, password=password, name=name)
-    organizations.create(name=organization_name or _own_name(user), owner=user)
+    organizations.create(name=organization_name or own_name(user), owner=user, actor=user)
     return user
 
 
@@ -56,7 +61,8 @@ def open_organization(*, name: str, email: str, password: str | None = None, slu
     return organizations.create(name=name, owner=owner, slug=slug)
 
 
-def _own_name(user: User) -> str:
+def own_name(user: User) -> str:
+    """Return how a person's own organization is called while nobody has named it."""
     return (user.name or user.email.split("@")[0])[:120]
 
 

@@ -10,16 +10,28 @@ from typing import Any
 from allauth.core.internal.sessionkit import get_session_user
 from allauth.headless import app_settings
 from allauth.headless.internal.sessionkit import lookup_session
-from allauth.headless.tokens.strategies.jwt import internal
+from allauth.headless.tokens.strategies.jwt import JWTTokenStrategy, internal
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
 from django.db import transaction
 
-from chatboost.core import clock, live
+from chatboost.core import audit, clock, live
 from teams.errors import Unauthenticated
 from teams.models import User
 
 REFRESH_TOKENS_KEY = "headless_refresh_tokens"
+# Whom access tokens are for: a token of another service that shares our key by mistake is none of ours.
+AUDIENCE = "chatboost"
+# What the libraries raise for text that they do not foresee: brackets without end, letters of no base64.
+UNREADABLE = (ValueError, RecursionError)
+
+
+class TokenStrategy(JWTTokenStrategy):
+    """Says in each access token whom it is for."""
+
+    def get_claims(self, user: Any) -> dict[str, Any]:
+        """Return what allauth does not write by itself."""
+        return {"aud": AUDIENCE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +44,12 @@ class Tokens:
 
 def validate(access_token: str) -> tuple[User, dict[str, Any]] | None:
     """Return the active user and the claims of a live access token, or None."""
-    validated: tuple[User, dict[str, Any]] | None = internal.validate_access_token(access_token)
+    try:
+        validated: tuple[User, dict[str, Any]] | None = internal.validate_access_token(access_token)
+    except UNREADABLE:
+        return None
+    if validated is None or validated[1].get("aud") != AUDIENCE:
+        return None
     return validated
 
 
@@ -54,8 +71,11 @@ def refresh(refresh_token: str) -> Tokens:
 
     Raises: Unauthenticated (`invalid_refresh_token`).
     """
-    claims = internal.decode_token(refresh_token, "refresh")
-    key = internal.session_key_from_sid(claims["sid"]) if claims else None
+    try:
+        claims = internal.decode_token(refresh_token, "refresh")
+        key = internal.session_key_from_sid(claims["sid"]) if claims else None
+    except UNREADABLE:
+        key = None
     tokens = _rotate(key, claims["jti"], refresh_token) if key else None
     if tokens is None:
         raise Unauthenticated("The refresh token is not valid.", code="invalid_refresh_token")
@@ -70,8 +90,35 @@ def end(session_key: str) -> None:
     user = get_session_user(session)
     UserSession.objects.filter(session_key=session_key).delete()
     session.flush()
+    # Once more after the commit: before it, a request could bring what it still reads back into the cache.
+    transaction.on_commit(lambda: type(session)().delete(session_key))
     if user is not None:
         announce(user.pk)
+
+
+def is_known_address(email: str, ip: str) -> bool:
+    """Tell whether the user with this e-mail is, or was lately, signed in from an IP address."""
+    return UserSession.objects.filter(user__email=email, ip=ip).exists()
+
+
+def end_of(user: User, session_id: int) -> bool:
+    """End one of the user's own sessions, by its row's id; False when there is none."""
+    session = UserSession.objects.filter(user=user, pk=session_id).first()
+    if session is None:
+        return False
+    end(session.session_key)
+    UserSession.objects.filter(pk=session.pk).delete()
+    audit.record(actor=user, verb="user.signed_out", object=user, changes={"from": (session.ip, None)})
+    return True
+
+
+def end_all(user: User, *, actor: Any, besides: str | None = None) -> None:
+    """End every session of the user with its tokens, but for the one whose key is given."""
+    for session in UserSession.objects.filter(user=user).exclude(session_key=besides):
+        end(session.session_key)
+        UserSession.objects.filter(pk=session.pk).delete()
+    audit.record(actor=actor, verb="user.signed_out_everywhere", object=user)
+    announce(user.pk)
 
 
 def announce(user_id: int) -> None:

@@ -1,5 +1,6 @@
 """Who may open `/ws`, stay on it and follow what."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -67,11 +68,20 @@ def admit_session(session: Any, *, slug: str) -> Visitor:
 def confirm(visitor: Visitor) -> User:
     """Return the visitor's user as of now. Raises: Refused once the session or the membership has ended."""
     user = sessions.user_of(visitor.session_key)
-    if user is None:
+    if user is None and memberships.is_member(visitor.user_id, visitor.organization):
         raise Refused(Close.UNAUTHORISED, "session_ended")
-    if memberships.role_in(user, visitor.organization) is None:
+    # Whoever is removed from their only organization is signed out too, and told why.
+    if user is None or memberships.role_in(user, visitor.organization) is None:
         raise Refused(Close.FORBIDDEN, "membership_ended")
     return user
+
+
+def recheck(visitor: Visitor, topics: Collection[str]) -> list[str]:
+    """Confirm the visitor; return those of the topics that their role opens no more. Raises: Refused."""
+    user = confirm(visitor)
+    return [
+        topic for topic in topics if not live.is_open_to(topic, user=user, organization=visitor.organization)
+    ]
 
 
 def may_follow(visitor: Visitor, topic: str) -> bool:

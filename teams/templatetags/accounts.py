@@ -9,13 +9,15 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, resolve, reverse
 from django.utils.safestring import SafeString
 
+from teams import google
+
 register = template.Library()
 
 MANAGE_PAGES = (
+    ("account_security", "Security", "shield_lock"),
     ("account_email", "E-mail", "mail"),
     ("account_change_password", "Password", "password"),
     ("mfa_index", "Two-step sign-in", "phonelink_lock"),
-    ("usersessions_list", "Sessions", "devices"),
 )
 
 
@@ -32,6 +34,12 @@ def console_frame(context: template.Context) -> dict[str, Any]:
 def is_registration_open() -> bool:
     """Tell whether strangers may register."""
     return bool(settings.REGISTRATION_OPEN)
+
+
+@register.simple_tag
+def is_google_offered() -> bool:
+    """Tell whether one may sign in with Google."""
+    return google.is_offered()
 
 
 @register.simple_tag(takes_context=True)

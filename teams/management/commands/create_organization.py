@@ -3,12 +3,16 @@
 import sys
 from typing import Any
 
+from allauth.account.forms import default_token_generator
+from allauth.account.utils import user_pk_to_url_str
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.urls import reverse
 
 from chatboost.core.errors import DomainError
-from teams.models import User
+from teams.models import Organization, User
+from teams.selectors import memberships
 from teams.services import registration
 
 
@@ -29,20 +33,40 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Open it, or fail with the reason."""
+        """Open it, or fail with the reason. Of what is open already, nothing is changed."""
+        email = options["email"].strip().lower()
         password = sys.stdin.readline().rstrip("\r\n") if options["password_stdin"] else None
+        is_new = not User.objects.filter(email=email).exists()
+        known = memberships.owned_by(email, name=options["name"], slug=options["slug"])
+        organization = known or self._open(email, password, options)
+        state = "was open already, and is left as it is" if known else "is open"
+        self.stdout.write(f"{organization.name} {state}: {organization.slug} (id {organization.pk}).")
+        if password is not None and not is_new:
+            self.stdout.write(f"{email} had an account, and keeps its password.")
+        self._say_how_to_sign_in(User.objects.get(email=email))
+
+    def _open(self, email: str, password: str | None, options: dict[str, Any]) -> Organization:
         try:
-            organization = registration.open_organization(
-                name=options["name"], email=options["email"], password=password, slug=options["slug"]
+            return registration.open_organization(
+                name=options["name"], email=email, password=password, slug=options["slug"]
             )
         except DomainError as refusal:
             raise CommandError(refusal.message) from refusal
         except ValidationError as refusal:
             raise CommandError("; ".join(refusal.messages)) from refusal
-        self.stdout.write(f"{organization.name} is open: {organization.slug} (id {organization.pk}).")
-        self._say_how_to_sign_in(options["email"])
 
-    def _say_how_to_sign_in(self, email: str) -> None:
-        owner = User.objects.get(email=email.strip().lower())
-        if not owner.has_usable_password():
-            self.stdout.write(f"{owner.email} sets a password at {reverse('account_reset_password')}.")
+    def _say_how_to_sign_in(self, owner: User) -> None:
+        if owner.has_usable_password():
+            self.stdout.write(f"{owner.email} signs in at {_address('account_login')}")
+            return
+        # Whoever runs this may do anything. There may be no mail server yet by which a link could come.
+        link = _address(
+            "account_reset_password_from_key",
+            uidb36=user_pk_to_url_str(owner),
+            key=default_token_generator.make_token(owner),
+        )
+        self.stdout.write(f"{owner.email} sets a password, once, at {link}")
+
+
+def _address(page: str, **parts: str) -> str:
+    return f"{settings.PUBLIC_BASE_URL}{reverse(page, kwargs=parts)}"

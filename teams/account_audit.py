@@ -1,0 +1,60 @@
+"""What people change about getting into their own account, in the installation's audit log.
+
+allauth writes these rows, and says so by signals; nothing starts from here.
+"""
+
+from typing import Any
+
+from allauth.account import signals as account_signals
+from allauth.mfa import signals as mfa_signals
+from allauth.socialaccount import signals as social_signals
+from django.dispatch import Signal
+
+from chatboost.core import audit
+
+INSTALLATION = 0
+
+
+def watch() -> None:
+    """Begin to listen; once a process."""
+    for signal, verb in (
+        (mfa_signals.authenticator_added, "user.second_step_added"),
+        (mfa_signals.authenticator_removed, "user.second_step_removed"),
+        (mfa_signals.authenticator_reset, "user.second_step_renewed"),
+    ):
+        _listen(signal, verb, lambda news: (news["user"], {"kind": (None, news["authenticator"].type)}))
+    _listen(
+        social_signals.social_account_added,
+        "user.google_connected",
+        lambda news: (news["sociallogin"].user, {}),
+    )
+    _listen(
+        social_signals.social_account_removed,
+        "user.google_disconnected",
+        lambda news: (news["socialaccount"].user, {}),
+    )
+    _listen(
+        account_signals.email_changed,
+        "user.email_changed",
+        lambda news: (
+            news["user"],
+            {"email": (_text(news["from_email_address"]), _text(news["to_email_address"]))},
+        ),
+    )
+    _listen(
+        account_signals.email_confirmed,
+        "user.email_proved",
+        lambda news: (news["email_address"].user, {"email": (None, _text(news["email_address"]))}),
+    )
+
+
+def _listen(signal: Signal, verb: str, read: Any) -> None:
+    def note(sender: Any, **news: Any) -> None:
+        user, changes = read(news)
+        audit.record(actor=user, verb=verb, object=user, changes=changes, organization_id=INSTALLATION)
+
+    signal.connect(note, weak=False, dispatch_uid=f"teams.{verb}")
+
+
+def _text(address: Any) -> str | None:
+    return address.email if address else None

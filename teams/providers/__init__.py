@@ -1,0 +1,1 @@
+"""Vendors that this room speaks to."""

@@ -1,0 +1,1 @@
+"""What keeps `/ws` fed: an outbox for each socket, a postbox for each process."""

@@ -1,0 +1,358 @@
+"""Invites: somebody is asked in by e-mail, and joins with the token of that mail, once.
+
+The token is 256 random bits; its SHA-256 is kept, here called the *key*. Whoever shows the token has read the
+address's mail. An invite is worth what its sender may still give: it ends when they leave or lose the right.
+"""
+
+import hashlib
+import math
+import secrets
+from datetime import timedelta
+from typing import Any, Protocol
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.urls import reverse
+
+from chatboost.core import audit, clock, mail
+from chatboost.core import limits as rates
+from chatboost.core.errors import Conflict, Forbidden, NotFound, ValidationFailed
+from chatboost.core.limits import Rate
+from teams import limits, roles
+from teams.errors import Gone, TooManyAttempts, Unauthenticated
+from teams.models import Invite, InviteState, Membership, Organization, User
+from teams.roles import RANK, Role
+from teams.selectors import memberships
+from teams.services import organizations, registration
+
+MANAGE = "teams.manage_members"
+TEMPLATE = "invite"
+
+# Mails to one address, and of one organization: people who did not ask for them are at the other end.
+ADDRESS_RATE = Rate(5, timedelta(days=1))
+ORGANIZATION_RATE = Rate(200, timedelta(days=1))
+
+
+class Actor(Protocol):
+    """Whoever invites: a user or an API key."""
+
+    def has_perm(self, perm: str, obj: Organization) -> bool:
+        """Tell whether the actor holds a permission in an organization."""
+
+
+@transaction.atomic
+def create(*, organization: Organization, email: str, role: str, actor: Actor | None = None) -> Invite:
+    """Ask somebody in. No actor means the installation.
+
+    Raises: ValidationFailed (`invalid_address`, `unknown_role`), Forbidden (`beyond_your_role`), Conflict
+        (`already_member`, `already_invited`, `limit_reached`), TooManyAttempts.
+    """
+    email = _address(email)
+    organizations.lock(organization.pk)
+    _check_reach(actor, organization, role)
+    if _members(organization, email).exists():
+        raise Conflict("This person is a member already.", code="already_member")
+    _make_room(organization, email)
+    limits.check(organization, "members")
+    _spend(organization, email)
+    token = secrets.token_urlsafe(32)
+    invite = Invite(organization=organization, email=email, role=role, **_fresh(token, actor))
+    invite.full_clean()
+    invite.save()
+    audit.record(
+        actor=actor,
+        verb="invite.created",
+        object=invite,
+        changes={"role": (None, role), "expires_at": (None, invite.expires_at)},
+    )
+    _send(invite, token)
+    return invite
+
+
+@transaction.atomic
+def resend(*, invite: Invite, actor: Actor | None = None) -> Invite:
+    """Send an invite again, with a new link and a new expiry; the old link is dead. An expired one revives.
+
+    Raises: Conflict (`invite_closed`, `limit_reached`), Forbidden (`beyond_your_role`), TooManyAttempts.
+    """
+    organizations.lock(invite.organization_id)
+    row = _locked(invite)
+    _check_reach(actor, row.organization, row.role)
+    if row.state == InviteState.EXPIRED:
+        limits.check(row.organization, "members")
+    elif row.state != InviteState.PENDING:
+        raise Conflict(f"This invite is {row.state.label.lower()}.", code="invite_closed")
+    _spend(row.organization, row.email)
+    token = secrets.token_urlsafe(32)
+    before = row.expires_at
+    for name, value in _fresh(token, actor).items():
+        setattr(row, name, value)
+    row.save(update_fields=["token_hash", "sent_at", "expires_at", "invited_by"])
+    audit.record(
+        actor=actor, verb="invite.resent", object=row, changes={"expires_at": (before, row.expires_at)}
+    )
+    _send(row, token)
+    return row
+
+
+@transaction.atomic
+def revoke(*, invite: Invite, actor: Actor | None = None) -> bool:
+    """Take an invite back: its link is dead. False when it was revoked before.
+
+    Raises: Conflict (`invite_closed`) once it is accepted, Forbidden (`beyond_your_role`).
+    """
+    organizations.lock(invite.organization_id)
+    row = _locked(invite)
+    _check_reach(actor, row.organization, row.role)
+    if row.state == InviteState.ACCEPTED:
+        raise Conflict("This invite is accepted: remove the member instead.", code="invite_closed")
+    if row.state == InviteState.REVOKED:
+        return False
+    _revoke(row)
+    audit.record(actor=actor, verb="invite.revoked", object=row)
+    return True
+
+
+def key_of(token: str) -> str:
+    """Return what is kept of a token."""
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
+
+
+def find(token: str) -> Invite:
+    """Return the pending invite of a token, with its organization and sender.
+
+    Raises: NotFound (`invite_not_found`), Gone (`invite_used`, `invite_revoked`, `invite_expired`).
+    """
+    return find_by_key(key_of(token))
+
+
+def find_by_key(key: str) -> Invite:
+    """Return the pending invite of a token's key. Raises: as `find`."""
+    invite: Invite | None = (
+        # Its holder belongs to no organization yet: the token is the credential.
+        Invite.objects.across_organizations()
+        .filter(token_hash=key, organization__is_active=True)
+        .select_related("organization", "invited_by")
+        .first()
+    )
+    if invite is None:
+        raise NotFound("There is no such invite.", code="invite_not_found")
+    _check_open(invite)
+    return invite
+
+
+@transaction.atomic
+def accept(*, key: str, user: User) -> Membership:
+    """Join with the invite of a token's key. A member stays what they are; the invite is used up.
+
+    Raises: Forbidden (`wrong_account`) unless it was sent to this user's address, and as `find`.
+    """
+    invite = _locked_by_key(key)
+    if not is_for(invite, user):
+        raise Forbidden("This invite was sent to another address.", code="wrong_account")
+    return _take(invite, user)
+
+
+@transaction.atomic
+def accept_as_new(*, key: str, password: str, name: str = "") -> Membership:
+    """Create the user of an invite's address, who has proved to read its mail, and join.
+
+    Raises: Unauthenticated (`sign_in_required`) when the address has an account, ValidationFailed
+        (`weak_password`), and as `find`.
+    """
+    invite = _locked_by_key(key)
+    if has_account(invite.email):
+        raise sign_in_required()
+    # Somebody may have put the address, unproven, beside their own.
+    EmailAddress.objects.filter(email__iexact=invite.email, verified=False).delete()
+    user = registration.create_user(email=invite.email, password=password, name=name, is_email_verified=True)
+    return _take(invite, user)
+
+
+def is_for(invite: Invite, user: User) -> bool:
+    """Tell whether the invite was sent to the user's address, or to a further one that they have proved."""
+    return user.email == invite.email or _proved(invite.email).filter(user=user).exists()
+
+
+def has_account(email: str) -> bool:
+    """Tell whether somebody signs in with this address, or has proved that it is theirs."""
+    return User.objects.filter(email=email).exists() or _proved(email).exists()
+
+
+def is_awaited(email: str) -> bool:
+    """Tell whether an organization has asked this address in, and still does."""
+    now = clock.now()
+    pending = Invite.objects.across_organizations().filter(  # whichever organization it is
+        email=email.lower(),
+        accepted_at=None,
+        revoked_at=None,
+        expires_at__gt=now,
+        organization__is_active=True,
+    )
+    return any(_is_backed(invite) for invite in pending)
+
+
+def sign_in_required() -> Unauthenticated:
+    """Return the refusal of somebody whose address has an account."""
+    return Unauthenticated(
+        "There is an account with this address: sign in to accept.", code="sign_in_required"
+    )
+
+
+def _address(email: str) -> str:
+    try:
+        return mail.check_address(email.strip()).lower()
+    except ValidationFailed as refusal:
+        raise ValidationFailed(
+            refusal.message, code=refusal.code, errors={"email": [refusal.message]}
+        ) from refusal
+
+
+def _check_reach(actor: Actor | None, organization: Organization, role: str) -> None:
+    """Refuse a role that the actor does not hold in full, as of now."""
+    if role not in RANK:
+        message = "There is no such role."
+        raise ValidationFailed(message, code="unknown_role", errors={"role": [message]})
+    if actor is None:
+        return
+    if isinstance(actor, User):
+        # Read anew: what the request knows of the actor may be older than the lock.
+        actor.__dict__.pop("_memberships", None)
+    seat = memberships.seat_in(actor, organization.pk)
+    is_below = seat is None or RANK[Role(seat.role)] < RANK[Role(role)]
+    if is_below or not all(actor.has_perm(each, organization) for each in roles.permissions_of(role)):
+        raise Forbidden("You can't invite to a role above your own.", code="beyond_your_role")
+
+
+def _make_room(organization: Organization, email: str) -> None:
+    """Refuse a second open invite of an address; one that has expired is put away."""
+    open_invites = Invite.objects.for_organization(organization).filter(
+        email=email, accepted_at=None, revoked_at=None
+    )
+    for invite in open_invites.select_for_update():
+        if invite.state == InviteState.PENDING:
+            raise Conflict("This person is invited already: send the invite again.", code="already_invited")
+        _revoke(invite)
+
+
+def _spend(organization: Organization, email: str) -> None:
+    for key, rate in (
+        (f"invite:{organization.pk}:{email}", ADDRESS_RATE),
+        (f"invite:{organization.pk}", ORGANIZATION_RATE),
+    ):
+        verdict = rates.hit(key, limit=rate.limit, window=rate.window)
+        if not verdict.is_allowed:
+            wait = math.ceil(verdict.retry_after.total_seconds())
+            raise TooManyAttempts("Too many invites by mail. Try again later.", wait=wait)
+
+
+def _fresh(token: str, actor: Actor | None) -> dict[str, Any]:
+    now = clock.now()
+    return {
+        "token_hash": key_of(token),
+        "sent_at": now,
+        "expires_at": now + settings.INVITE_LIFETIME,
+        "invited_by": actor if isinstance(actor, User) else None,
+    }
+
+
+def _send(invite: Invite, token: str) -> None:
+    """Write the mail. Its link lets somebody in, so it lies with the installation's own mail, for staff."""
+    expires_at = invite.expires_at.astimezone(ZoneInfo(invite.organization.time_zone))
+    mail.queue(
+        to=invite.email,
+        template=TEMPLATE,
+        context={
+            "organization": invite.organization.name,
+            "inviter": invite.invited_by.get_full_name() if invite.invited_by else "",
+            "role": Role(invite.role).label,
+            "link": f"{settings.PUBLIC_BASE_URL}{reverse('invite_link', args=[quote(token)])}",
+            "expires": f"{expires_at:%A, %d %B %Y, %H:%M %Z}",
+            "email": invite.email,
+        },
+    )
+
+
+def _locked(invite: Invite) -> Invite:
+    rows = Invite.objects.for_organization(invite.organization_id).select_for_update(of=("self",))
+    row: Invite = rows.select_related("organization").get(pk=invite.pk)
+    return row
+
+
+def _locked_by_key(key: str) -> Invite:
+    found = find_by_key(key)
+    organizations.lock(found.organization_id)
+    invite = _locked(found)
+    # A resend in between has made another link of it.
+    if invite.token_hash != key:
+        raise NotFound("There is no such invite.", code="invite_not_found")
+    _check_open(invite)
+    return invite
+
+
+def _check_open(invite: Invite) -> None:
+    if invite.state == InviteState.ACCEPTED:
+        raise Gone("This invite has been used.", code="invite_used")
+    if invite.state == InviteState.REVOKED:
+        raise Gone("This invite was taken back.", code="invite_revoked")
+    if invite.state == InviteState.EXPIRED:
+        raise Gone("This invite has expired. Ask for a new one.", code="invite_expired")
+    if not _is_backed(invite):
+        message = "Whoever sent this invite can't let anybody in any more. Ask for a new one."
+        raise Gone(message, code="invite_revoked")
+
+
+def _is_backed(invite: Invite) -> bool:
+    """Tell whether the sender may still give what the invite gives: else who was removed could come back."""
+    if invite.invited_by_id is None:
+        return True
+    seats = Membership.objects.for_organization(invite.organization_id)
+    seat = seats.filter(user_id=invite.invited_by_id, user__is_active=True).first()
+    if seat is None or not roles.allows(seat.role, MANAGE):
+        return False
+    return RANK[Role(seat.role)] >= RANK[Role(invite.role)]
+
+
+def _take(invite: Invite, user: User) -> Membership:
+    members = Membership.objects.for_organization(invite.organization_id)
+    membership: Membership | None = members.filter(user=user).first()
+    if membership is None:
+        membership = organizations.add_member(organization=invite.organization, user=user, role=invite.role)
+    invite.accepted_at, invite.accepted_by = clock.now(), user
+    invite.save(update_fields=["accepted_at", "accepted_by"])
+    _prove(user, invite.email)
+    audit.record(
+        actor=user,
+        verb="invite.accepted",
+        object=invite,
+        changes={"member": (None, user), "role": (None, membership.role)},
+    )
+    return membership
+
+
+def _prove(user: User, email: str) -> None:
+    """Note that the user reads this address's mail: the token was nowhere else."""
+    if _proved(email).exclude(user=user).exists():
+        return
+    if not EmailAddress.objects.filter(user=user, email__iexact=email).update(verified=True):
+        EmailAddress.objects.create(user=user, email=email, primary=user.email == email, verified=True)
+
+
+def _proved(email: str) -> Any:
+    return EmailAddress.objects.filter(email__iexact=email, verified=True)
+
+
+def _members(organization: Organization, email: str) -> Any:
+    is_theirs = Q(user__email=email) | Q(
+        user__emailaddress__email__iexact=email, user__emailaddress__verified=True
+    )
+    return Membership.objects.for_organization(organization).filter(is_theirs)
+
+
+def _revoke(invite: Invite) -> None:
+    invite.revoked_at = clock.now()
+    invite.save(update_fields=["revoked_at"])
