@@ -5,11 +5,12 @@ from django.views.generic import RedirectView
 
 from chatboost import api
 from chatboost.console.site import site
-from chatboost.core import health
+from chatboost.core import health, metrics
 
 urlpatterns = [
     re_path(r"^livez/?$", health.livez),
     re_path(r"^readyz/?$", health.readyz),
+    re_path(r"^metrics/?$", metrics.serve),
     path("admin/", site.urls),
     path("accounts/", include("teams.urls")),
     path("accounts/", include("allauth.urls")),
@@ -17,5 +18,6 @@ urlpatterns = [
     path("", RedirectView.as_view(url="/admin/")),
 ]
 
+handler400 = "chatboost.api.bad_request"
 handler404 = "chatboost.api.no_route"
 handler500 = "chatboost.api.server_error"

@@ -7,16 +7,17 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
+from django.utils.text import capfirst
 
 from chatboost.console import attention
-from chatboost.core.admin.scoping import is_allowed, organization_of
+from chatboost.core.admin.scoping import STAFF, is_allowed, organization_of
 
 ENVIRONMENT_COLOURS = {"production": "danger", "staging": "warning"}
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One entry of the sidebar. `permission` "" is for every member, "staff" for the installation's staff."""
+    """One entry of the sidebar. `permission` "" is for every member, STAFF for the installation's staff."""
 
     title: str
     icon: str
@@ -51,12 +52,15 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
             ),
             Place("Members", "group", "admin:teams_membership_changelist", "teams.view_membership"),
             Place("API keys", "key", "admin:teams_apikey_changelist", "teams.view_apikey"),
+            Place("Telegram", "send", "admin:teams_telegramchat_changelist", "teams.view_telegramchat"),
             Place("Organization", "domain", "admin:teams_organization_changelist", "teams.view_organization"),
+            Place("Settings", "tune", "admin:settings", "core.change_organizationsettings"),
         ),
     ),
     (
         "Operations",
         (
+            Place("Jobs", "hourglass_top", "admin:core_job_changelist", "core.view_job"),
             Place("Work", "conveyor_belt", "admin:core_workitem_changelist", "core.view_workitem"),
             Place(
                 "Webhook receipts",
@@ -64,10 +68,28 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
                 "admin:messaging_webhookreceipt_changelist",
                 "messaging.view_webhookreceipt",
             ),
-            Place("Schedules", "schedule", "admin:django_celery_beat_periodictask_changelist", "staff"),
+            Place("Mailbox", "mail", "admin:core_mail_changelist", "core.view_mail"),
+            Place("Audit log", "history", "admin:core_auditentry_changelist", "teams.view_audit"),
             Place("API documentation", "api", "/docs"),
         ),
     ),
+    (
+        "Installation",
+        (
+            Place("Organizations", "corporate_fare", "admin:teams_hostedorganization_changelist", STAFF),
+            Place("Users", "manage_accounts", "admin:teams_user_changelist", STAFF),
+            Place("Announcement", "campaign", "admin:teams_announce", STAFF),
+            Place("Schedules", "schedule", "admin:django_celery_beat_periodictask_changelist", STAFF),
+        ),
+    ),
+)
+
+# The user's menu: (title, page).
+ACCOUNT: tuple[tuple[str, str], ...] = (
+    ("My notifications", "admin:teams_notification_changelist"),
+    ("My preferences", "admin:teams_notification_preferences"),
+    ("Security", "account_security"),
+    ("E-mail", "account_email"),
 )
 
 # Pages that belong together: (model, title, page, permission) of each tab.
@@ -82,14 +104,32 @@ TABS: tuple[tuple[tuple[str, str, str], ...], ...] = (
     ),
     (
         ("triggers.trigger", "Triggers", "triggers.view_trigger"),
-        ("triggers.triggerlog", "Log", "triggers.view_triggerlog"),
+        ("triggers.triggerlog", "Trigger log", "triggers.view_triggerlog"),
     ),
     (
-        ("django_celery_beat.periodictask", "Tasks", "staff"),
-        ("django_celery_beat.intervalschedule", "Intervals", "staff"),
-        ("django_celery_beat.crontabschedule", "Crontabs", "staff"),
-        ("django_celery_beat.clockedschedule", "Points in time", "staff"),
-        ("django_celery_beat.solarschedule", "Solar events", "staff"),
+        ("django_celery_beat.periodictask", "Schedules", STAFF),
+        ("django_celery_beat.intervalschedule", "Intervals", STAFF),
+        ("django_celery_beat.crontabschedule", "Crontabs", STAFF),
+        ("django_celery_beat.clockedschedule", "Points in time", STAFF),
+        ("django_celery_beat.solarschedule", "Solar events", STAFF),
+    ),
+    (
+        ("teams.telegramchat", "Telegram", "teams.view_telegramchat"),
+        ("teams.telegrammessage", "Telegram messages", "teams.view_telegrammessage"),
+    ),
+    (
+        ("teams.membership", "Members", "teams.view_membership"),
+        ("teams.invite", "Invites", "teams.view_invite"),
+    ),
+    (
+        ("teams.user", "Users", STAFF),
+        ("account.emailaddress", "E-mail addresses", STAFF),
+        ("account.emailconfirmation", "Confirmations", STAFF),
+        ("usersessions.usersession", "Sessions", STAFF),
+        ("mfa.authenticator", "Second steps", STAFF),
+        ("socialaccount.socialaccount", "Connected accounts", STAFF),
+        ("socialaccount.socialtoken", "Provider tokens", STAFF),
+        ("socialaccount.socialapp", "Sign-in providers", STAFF),
     ),
 )
 
@@ -110,13 +150,42 @@ def tabs(request: HttpRequest) -> list[dict[str, Any]]:
         {
             "models": [model for model, _, _ in group],
             "items": [
-                {"title": title, "link": reverse(f"admin:{model.replace('.', '_')}_changelist")}
+                {"title": title, "link": reverse(_list_page(model))}
                 for model, title, permission in group
                 if _may_see(request, permission)
             ],
         }
         for group in TABS
     ]
+
+
+def list_title(label: str) -> str:
+    """Return what the menu or a tab calls the list of a model (`core.mail`), "" where neither has it."""
+    titles = {model: title for group in TABS for model, title, _ in group}
+    return _place_titles().get(_list_page(label)) or titles.get(label, "")
+
+
+def trail(opts: Any, row_title: str = "") -> list[dict[str, str]]:
+    """Return what stands above a model's page: the group, the list in the menu, the tab, the row."""
+    label = opts.label_lower
+    first = next((group[0][0] for group in TABS if label in {model for model, _, _ in group}), label)
+    group = next(
+        (title for title, places in GROUPS if _list_page(first) in {each.page for each in places}), ""
+    )
+    parts = [{"title": group, "link": ""}] if group else []
+    for each in dict.fromkeys((first, label)):
+        title = list_title(each) or capfirst(opts.verbose_name_plural)
+        parts.append({"title": title, "link": url_of(_list_page(each))})
+    return [*parts, {"title": row_title, "link": ""}] if row_title else parts
+
+
+def _place_titles() -> dict[str, str]:
+    own = {page: title for title, page in ACCOUNT}
+    return own | {place.page: place.title for _, places in GROUPS for place in places}
+
+
+def _list_page(label: str) -> str:
+    return f"admin:{label.replace('.', '_')}_changelist"
 
 
 def organization_name(request: HttpRequest) -> str:
@@ -148,12 +217,7 @@ def favicons(request: HttpRequest) -> list[dict[str, str]]:
 
 def account_links(request: HttpRequest) -> list[dict[str, str]]:
     """Return the entries of the user's menu above "Sign out"."""
-    wanted = (
-        ("Password", "account_change_password"),
-        ("Two-step sign-in", "mfa_index"),
-        ("E-mail", "account_email"),
-    )
-    return [{"title": title, "link": url} for title, page in wanted if (url := url_of(page))]
+    return [{"title": title, "link": url} for title, page in ACCOUNT if (url := url_of(page))]
 
 
 def _item(request: HttpRequest, place: Place) -> dict[str, Any] | None:
@@ -168,8 +232,6 @@ def _item(request: HttpRequest, place: Place) -> dict[str, Any] | None:
 
 
 def _may_see(request: HttpRequest, permission: str) -> bool:
-    if permission == "staff":
-        return bool(request.user.is_authenticated and request.user.is_staff)
     return not permission or is_allowed(request, permission)
 
 

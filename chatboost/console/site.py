@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from functools import update_wrapper
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from csp.decorators import csp_update
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import SimpleTemplateResponse, TemplateResponse
 from django.urls import URLPattern, reverse
@@ -12,9 +13,11 @@ from django.utils import timezone
 from django.utils.module_loading import autodiscover_modules
 from unfold.sites import UnfoldAdminSite
 
-from chatboost.console import home, search
+from chatboost.console import home, navigation, search
 from chatboost.console.pages import urls as pages
+from chatboost.core import csp
 from chatboost.core.admin import registry
+from chatboost.core.admin.display import EMPTY
 from chatboost.core.admin.scoping import organization_of
 from teams import views
 
@@ -26,6 +29,7 @@ class ConsoleSite(UnfoldAdminSite):
 
     index_template = "console/home.html"
     index_title = "Home"
+    empty_value_display = EMPTY
     enable_nav_sidebar = True
 
     def has_permission(self, request: HttpRequest) -> bool:
@@ -47,12 +51,22 @@ class ConsoleSite(UnfoldAdminSite):
         """Leave the password to the account pages too."""
         return HttpResponseRedirect(reverse("account_change_password"))
 
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Add what the frame needs beside Unfold's own: the trail above a page."""
+        return {**super().each_context(request), "trail_of": self.trail_of}
+
+    def trail_of(self, opts: Any, row: Any = None) -> list[dict[str, str]]:
+        """Return what stands above a model's page, or above a row's."""
+        admin = self._registry.get(opts.model)
+        titled = getattr(admin, "row_title", str)
+        return navigation.trail(opts, titled(row) if row is not None else "")
+
     def extra_urls(self) -> list[URLPattern]:
         """Return the console's own pages; they come before the models' pages."""
         return pages.patterns(self)
 
     def admin_view(self, view: View, cacheable: bool = False) -> View:  # noqa: FBT
-        """Show and read times in the organization's zone."""
+        """Show and read times in the organization's zone; let the theme's scripts run."""
         inner = super().admin_view(view, cacheable)
 
         def in_zone(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -63,7 +77,7 @@ class ConsoleSite(UnfoldAdminSite):
                     response.render()
                 return response
 
-        return update_wrapper(in_zone, inner)
+        return cast(View, update_wrapper(csp_update(csp.CONSOLE)(in_zone), inner))
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """Show the home page."""
@@ -101,6 +115,8 @@ def _make() -> ConsoleSite:
     autodiscover_modules("admin")
     for model, admin_class in registry.registered().items():
         made.register(model, admin_class)
+        # A list is called the same in the menu, on its page and in the trail above its rows.
+        made.get_model_admin(model).list_title = navigation.list_title(model._meta.label_lower)
     return made
 
 

@@ -142,7 +142,7 @@ class ChatSay(PhonePage):
         if not text or len(text) > MAX_TEXT or len(reply_id) > MAX_REPLY_ID:
             return JsonResponse({"problem": f"Write between 1 and {MAX_TEXT} characters."}, status=400)
         try:
-            channel = self.channel or _open(self.bot)
+            channel = self.channel or _open(self.bot, actor=request.user)
             external_id = simulator.receive(
                 channel=channel,
                 operator_key=self.operator_key,
@@ -172,8 +172,8 @@ def _newest(conversation: Conversation) -> list[Message]:
     return list(Message.objects.filter(conversation=conversation).order_by("-id")[:SHOWN])[::-1]
 
 
-def _open(bot: Bot) -> Channel:
+def _open(bot: Bot, *, actor: Any) -> Channel:
     try:
-        return channels.create(bot=bot, kind=ChannelKind.SIMULATOR)
+        return channels.create(bot=bot, kind=ChannelKind.SIMULATOR, actor=actor)
     except Conflict:  # somebody was faster
         return Channel.objects.get(bot=bot, kind=ChannelKind.SIMULATOR)

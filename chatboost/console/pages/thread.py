@@ -162,9 +162,9 @@ class ThreadBot(ConversationPage):
         """Take `pause` or `resume`."""
         match request.POST.get("do"):
             case "pause":
-                conversations.pause_bot(self.conversation)
+                conversations.pause_bot(self.conversation, actor=request.user)
             case "resume":
-                conversations.resume_bot(self.conversation)
+                conversations.resume_bot(self.conversation, actor=request.user)
             case _:
                 return JsonResponse({"problem": "Say pause or resume."}, status=400)
         return JsonResponse({"is_bot_paused": self.conversation.is_bot_paused})

@@ -28,6 +28,17 @@ def other_organizations(context: Context) -> list[Organization]:
     return [organization for organization in mine if organization != current]
 
 
+@register.simple_tag(takes_context=True)
+def trail(context: Context) -> list[dict[str, str]]:
+    """Return what stands above the page: (group, list, row), or the page's own trail and title."""
+    opts, make = context.get("opts"), context.get("trail_of")
+    if opts is None or make is None:
+        above = [{"title": title, "link": url} for title, url in context.get("breadcrumbs") or ()]
+        return [*above, {"title": context.get("title") or "", "link": ""}]
+    row = context.get("original") or context.get("object")
+    return make(opts, None if isinstance(row, str) else row)
+
+
 @register.filter
 def initial(row: Any) -> str:
     """Return the first letter of a name, for an avatar; a phone number has none."""

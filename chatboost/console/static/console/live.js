@@ -1,8 +1,8 @@
-// Keeps a page fresh: a WebSocket says that something changed, and the page fetches its parts again.
+// Keeps a page fresh: the page's socket says that something changed, and the page fetches its parts again.
 // While the socket is down the page asks every few seconds instead, so nothing is lost, only later.
+import { connection } from "./socket.js";
 
 const POLL_MS = 5000;
-const RETRY_MS = [500, 1000, 2000, 5000, 10000];
 
 export class Live {
     // `url()` returns where the parts are, `topic()` what to follow ("" for nothing yet),
@@ -11,56 +11,33 @@ export class Live {
         Object.assign(this, { url, topic, apply, state });
         this.etag = "";
         this.followed = "";
-        this.failures = 0;
         this.isFetching = false;
         this.isStale = false;
     }
 
     start() {
-        this.connect();
-        this.timer = setInterval(() => { if (!this.isConnected()) this.refresh(); }, POLL_MS);
+        connection.addEventListener("ready", () => this.enter());
+        connection.addEventListener("down", () => this.state("polling"));
+        connection.addEventListener("changed", ({ detail }) => { if (detail.topic === this.followed) this.refresh(); });
+        connection.start();
+        this.follow();
+        if (connection.isReady) this.enter();
+        setInterval(() => { if (!connection.isReady) this.refresh(); }, POLL_MS);
         document.addEventListener("visibilitychange", () => { if (!document.hidden) this.refresh(); });
     }
 
-    isConnected() {
-        return this.socket?.readyState === WebSocket.OPEN;
-    }
-
-    connect() {
-        const scheme = location.protocol === "https:" ? "wss" : "ws";
-        this.socket = new WebSocket(`${scheme}://${location.host}/ws`);
-        this.socket.addEventListener("open", () => {
-            this.failures = 0;
-            this.followed = "";
-            this.state("live");
-            this.follow();
-            // Whatever changed while nobody listened.
-            this.refresh();
-        });
-        this.socket.addEventListener("message", (event) => this.receive(event.data));
-        this.socket.addEventListener("close", () => {
-            this.state("polling");
-            const wait = RETRY_MS[Math.min(this.failures, RETRY_MS.length - 1)];
-            this.failures += 1;
-            setTimeout(() => this.connect(), wait);
-        });
+    enter() {
+        this.state("live");
+        // Whatever changed while nobody listened.
+        this.refresh();
     }
 
     follow() {
         const topic = this.topic();
-        if (!topic || topic === this.followed || !this.isConnected()) return;
-        this.socket.send(JSON.stringify({ type: "subscribe", topic }));
+        if (topic === this.followed) return;
+        if (this.followed) connection.unfollow(this.followed);
+        if (topic) connection.follow(topic);
         this.followed = topic;
-    }
-
-    receive(text) {
-        let frame;
-        try {
-            frame = JSON.parse(text);
-        } catch {
-            return;
-        }
-        if (frame.type === "changed" && frame.topic === this.topic()) this.refresh();
     }
 
     // Fetches the parts; a call during a fetch leads to one more fetch, never to two at once.
