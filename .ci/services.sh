@@ -69,7 +69,7 @@ _start_postgres() {
         --pwfile="$dir/password" --auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8 --no-sync) \
         >"$SERVICES_DIR/initdb.log"
     _spawn postgres "$bin/postgres" -D "$dir/data" -p "$port" -h 127.0.0.1 -k "$dir" \
-        -c fsync=on -c synchronous_commit=on -c max_connections=100 -c shared_buffers=64MB
+        -c fsync=on -c synchronous_commit=on -c max_connections=300 -c shared_buffers=64MB
     _await postgres "$bin/pg_isready" -q -h 127.0.0.1 -p "$port" -U chatboost
     PGPASSWORD=$password "$bin/createdb" -h 127.0.0.1 -p "$port" -U chatboost chatboost
     _export DATABASE_URL "postgresql://chatboost:$password@127.0.0.1:$port/chatboost"

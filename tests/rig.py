@@ -1,7 +1,8 @@
-"""The test rig: real processes on real databases and free ports, killed and judged.
+"""The test rig: real processes on real databases and free ports, killed, paused, starved and judged.
 
-Processes are forked from a parent that has loaded Django once (`tests.rig_parent`), so a killed worker is
-back within milliseconds. Lease, sweep and back-off are short, so an hour's recovery fits into seconds.
+Processes are forked from a parent that has loaded the product once (`tests.rig_parent`), so a killed worker
+is back within milliseconds. Lease, sweep and back-off are short, so an hour's recovery fits into seconds.
+What the outside world saw is in the fake vendor's ledger; `tests.rig_load` makes the plan and the judgement.
 """
 
 import json
@@ -10,28 +11,33 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 ROOT = Path(__file__).resolve().parents[1]
 APP_SECRET = "rig-app-secret"
 ACCESS_TOKEN = "rig-access-token"
+QUEUES = ("interactive", "maintenance")
 
 FAST = {
     "WORK_LEASE_SECONDS": "2",
     "WORK_SWEEP_SECONDS": "0.2",
     "WORK_BACKOFF_BASE_SECONDS": "0.2",
+    "WORK_BACKOFF_CAP_SECONDS": "2",
     "WORK_POLL_SECONDS": "0.02",
-    # Kills come a hundred times as often as in life: the same innocent item is hit again and again.
-    "WORK_MAX_CRASHES": "12",
-    "SEND_UNKNOWN_GRACE_SECONDS": "8",
+    "SEND_UNKNOWN_GRACE_SECONDS": "10",
     "VENDOR_DEADLINE_SECONDS": "1",
     "WORK_CELERY_QUEUES": "",
+    "API_RATE_LIMIT": "",
 }
 
 
@@ -43,6 +49,15 @@ def free_port() -> int:
         return port
 
 
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """A failpoint to stop a process at, at its n-th time there; see `chatboost.core.work.failpoints`."""
+
+    name: str
+    hits: int = 1
+    signal_number: signal.Signals = signal.SIGKILL
+
+
 @dataclass
 class Rig:
     """Processes of one installation, all on loopback."""
@@ -52,9 +67,12 @@ class Rig:
     environment: Mapping[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     graph_port: int = field(default_factory=free_port)
+    children: set[int] = field(default_factory=set)
+    ended: dict[int, int] = field(default_factory=dict)
+    web: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
     _parent: subprocess.Popen[str] | None = None
-    _others: list[subprocess.Popen[str]] = field(default_factory=list)
-    workers: dict[int, str] = field(default_factory=dict)
+    _others: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -81,6 +99,8 @@ class Rig:
             **self.environment,
         }
 
+    # Processes
+
     def run(self, *arguments: str) -> str:
         """Run a module to its end and return what it printed."""
         command = [sys.executable, "-m", *arguments]
@@ -89,62 +109,94 @@ class Rig:
             raise RuntimeError(f"{' '.join(arguments)} failed:\n{done.stderr[-4000:]}")
         return done.stdout
 
+    def task(self, name: str, *arguments: str) -> Any:
+        """Run one of `tests.rig_tasks` in a child of the parent's and return its answer."""
+        answer = self.folder / f"answer-{time.monotonic_ns()}.json"
+        pid = self._fork({"run": "task", "name": name, "arguments": arguments, "answer": str(answer)})
+        await_true(lambda: not self.is_alive(pid), 60, f"the task {name} did not end")
+        if not answer.exists():
+            raise RuntimeError(f"the task {name} failed:\n{self.log('parent')[-4000:]}")
+        return json.loads(answer.read_text())
+
     def start_graph(self, *options: str) -> None:
         """Start the fake Graph in a process of its own, which nobody kills."""
-        self._spawn(
+        self.start(
+            "graph",
             *("tests.fakes", "graph", "--port", str(self.graph_port), "--app-secret", APP_SECRET),
             *("--access-token", ACCESS_TOKEN, "--ledger", str(self.ledger_path)),
             *("--webhook", f"{self.url}/whatsapp/webhook"),
             *options,
         )
 
-    def start_web(self) -> None:
-        """Start the web process and wait until it answers."""
-        self._spawn(
-            *("uvicorn", "chatboost.asgi:application", "--port", str(self.port)),
-            *("--lifespan", "off", "--log-level", "warning"),
-        )
-        self.await_url("/livez")
+    def start_web(self, arm: Arm | None = None) -> int:
+        """Fork the web process; `await_web` waits until it answers."""
+        self.web = self._fork({"run": "web", "port": self.port, **_armed(arm)})
+        return self.web
 
-    def start_worker(self) -> int:
-        """Fork a pump from the loaded parent; returns its process id."""
-        if self._parent is None:
-            self._parent = subprocess.Popen(
-                [sys.executable, "-m", "tests.rig_parent"],
-                cwd=ROOT,
-                env=self.env(),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-        pid = int(self._tell("pump"))
-        self.workers[pid] = "running"
-        return pid
+    def await_web(self) -> None:
+        """Wait until the web process answers."""
+        await_true(lambda: _answers(self.url + "/livez"), 30, "the web process did not answer")
+
+    def start_worker(self, queues: Sequence[str] = QUEUES, arm: Arm | None = None, *, skew: float = 0) -> int:
+        """Fork a pump, its clock `skew` seconds off; returns its process id."""
+        return self._fork({"run": "pump", "queues": list(queues), "skew": skew, **_armed(arm)})
+
+    def start_drain(self, queues: Sequence[str] = QUEUES, arm: Arm | None = None) -> int:
+        """Fork a worker of one thread that only drains, as a Celery worker's process does."""
+        return self._fork({"run": "drain", "queues": list(queues), **_armed(arm)})
+
+    def start(self, name: str, *arguments: str) -> int:
+        """Start a module as a process of its own; its log is `{name}.log`."""
+        with (self.folder / f"{name}.log").open("a") as log:
+            command = [sys.executable, "-m", *arguments]
+            process = subprocess.Popen(command, cwd=ROOT, env=self.env(), stdout=log, stderr=log, text=True)
+        self._others[name] = process
+        return process.pid
+
+    def end(self, name: str, number: signal.Signals = signal.SIGTERM) -> None:
+        """Have a process of `start` end, in order or at once; returns when it has."""
+        self._others[name].send_signal(number)
+        self._others[name].wait(60)
 
     def kill(self, pid: int) -> None:
-        """End a worker as a power cut would."""
+        """End a forked process as a power cut would."""
         os.kill(pid, signal.SIGKILL)
-        self.workers.pop(pid, None)
+        await_true(lambda: not self.is_alive(pid), 10, f"{pid} outlived SIGKILL")
+
+    def ask_to_end(self, pid: int) -> None:
+        """Have a forked process end in order; returns when it has."""
+        os.kill(pid, signal.SIGTERM)
+        await_true(lambda: not self.is_alive(pid), 40, f"{pid} did not end")
+
+    def pause(self, pid: int) -> None:
+        """Stop a process in its tracks, as a long garbage collection or a sleeping laptop would."""
+        os.kill(pid, signal.SIGSTOP)
+
+    def resume(self, pid: int) -> None:
+        """Let a paused process go on."""
+        os.kill(pid, signal.SIGCONT)
+
+    def is_paused(self, pid: int) -> bool:
+        """Tell whether a process is stopped."""
+        return _state(pid) == "T"
+
+    def is_alive(self, pid: int) -> bool:
+        """Tell whether a forked process still runs; how those that ended did is in `ended`."""
+        for ended, code in self._tell({"reap": True})["ended"]:
+            self.children.discard(ended)
+            self.ended[ended] = code
+        return pid in self.children
 
     def stop(self) -> None:
         """End every process that this rig started."""
-        for pid in list(self.workers):
-            self.kill(pid)
-        for process in [*self._others, *([self._parent] if self._parent else [])]:
+        for pid in list(self.children):
+            if self.is_alive(pid):
+                os.kill(pid, signal.SIGKILL)
+        for process in [*self._others.values(), *([self._parent] if self._parent else [])]:
             process.kill()
             process.wait(10)
 
-    def await_url(self, path: str, patience: float = 30) -> None:
-        """Wait until a path answers."""
-        self.await_true(lambda: _answers(self.url + path), patience, f"{path} did not answer")
-
-    def await_true(self, check: Any, patience: float, complaint: str) -> None:
-        """Wait until `check()` is true."""
-        ends = time.monotonic() + patience
-        while not check():
-            if time.monotonic() > ends:
-                raise AssertionError(complaint)
-            time.sleep(0.05)
+    # What happened
 
     def ledger(self) -> list[dict[str, Any]]:
         """Return what the fake Graph accepted, in order."""
@@ -152,35 +204,99 @@ class Rig:
             return []
         return [json.loads(line) for line in self.ledger_path.read_text().splitlines()]
 
-    def task(self, name: str) -> Any:
-        """Run one of `tests.rig_tasks` and return its answer."""
-        return json.loads(self.run("tests.rig_tasks", name).splitlines()[-1])
+    def log(self, name: str) -> str:
+        """Return what a process has logged; the forked ones are `parent`."""
+        path = self.folder / f"{name}.log"
+        return path.read_text(errors="replace") if path.exists() else ""
 
-    def _tell(self, command: str) -> str:
-        assert self._parent is not None
+    def _fork(self, order: dict[str, Any]) -> int:
+        pid = int(self._tell(order)["pid"])
+        self.children.add(pid)
+        return pid
+
+    def _tell(self, order: dict[str, Any]) -> dict[str, Any]:
+        with self._lock:
+            return self._ask_parent(order)
+
+    def _ask_parent(self, order: dict[str, Any]) -> dict[str, Any]:
+        if self._parent is None:
+            self._parent = self._start_parent()
         assert self._parent.stdin is not None
         assert self._parent.stdout is not None
-        self._parent.stdin.write(command + "\n")
+        self._parent.stdin.write(json.dumps(order) + "\n")
         self._parent.stdin.flush()
-        return self._parent.stdout.readline()
+        answer: dict[str, Any] = json.loads(self._parent.stdout.readline())
+        return answer
 
-    def _spawn(self, *arguments: str) -> None:
-        log = (self.folder / f"{arguments[0].split('.')[-1]}.log").open("a")
-        command = [sys.executable, "-m", *arguments]
-        self._others.append(
-            subprocess.Popen(command, cwd=ROOT, env=self.env(), stdout=log, stderr=log, text=True)
-        )
+    def _start_parent(self) -> subprocess.Popen[str]:
+        with (self.folder / "parent.log").open("a") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "tests.rig_parent"],
+                cwd=ROOT,
+                env=self.env(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
 
 
 @contextmanager
 def installation(folder: Path, database_url: str, **environment: str) -> Iterator[Rig]:
     """Prepare a database and stop everything at the end."""
-    rig = Rig(folder, database_url, environment)
-    rig.run("django", "migrate", "-v0")
+    with own_database(database_url) as url:
+        rig = Rig(folder, url, environment)
+        rig.run("django", "migrate", "-v0")
+        try:
+            yield rig
+        finally:
+            rig.stop()
+
+
+@contextmanager
+def own_database(url: str) -> Iterator[str]:
+    """Make a database of its own on a PostgreSQL server, so that proofs can run side by side."""
+    if url.startswith("sqlite"):
+        yield url
+        return
+    name = f"rig_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(url, autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name}")
     try:
-        yield rig
+        yield f"{url.rsplit('/', 1)[0]}/{name}"
     finally:
-        rig.stop()
+        # A server that a proof has stopped takes its databases along.
+        with suppress(psycopg.OperationalError), psycopg.connect(url, autocommit=True) as server:
+            server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def database_url(name: str, folder: Path) -> str:
+    """Return the address of a proof's database: a file of its own, or the PostgreSQL of DATABASE_URL."""
+    return os.environ["DATABASE_URL"] if name == "postgresql" else f"sqlite:///{folder / 'rig.sqlite3'}"
+
+
+def databases() -> list[str]:
+    """SQLite always; PostgreSQL where DATABASE_URL names one."""
+    return ["sqlite", *(["postgresql"] if "postgres" in os.environ.get("DATABASE_URL", "") else [])]
+
+
+def await_true(check: Callable[[], object], patience: float, complaint: str) -> None:
+    """Wait until `check()` is true. Raises AssertionError after `patience` seconds."""
+    ends = time.monotonic() + patience
+    while not check():
+        assert time.monotonic() < ends, complaint
+        time.sleep(0.05)
+
+
+def _armed(arm: Arm | None) -> dict[str, Any]:
+    return {"arm": [arm.name, arm.hits, arm.signal_number.name]} if arm else {}
+
+
+def _state(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return ""
 
 
 def _answers(url: str) -> bool:

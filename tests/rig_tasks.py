@@ -1,69 +1,91 @@
-"""What the rig asks of the installation's database, as `python -m tests.rig_tasks NAME`."""
+"""What the rig asks of the installation's database; run in a child of `tests.rig_parent`."""
 
 import json
-import sys
 from collections.abc import Callable
 from typing import Any
 
-import django
+from django.db import transaction
+from django.db.models import Count, QuerySet
 
-django.setup()
+from chatboost.core import pulse
+from chatboost.core.models import TickRun, WorkItem
+from chatboost.core.tenancy import crossings
+from chatboost.core.work import queue
+from chatboost.messaging.models import ChannelKind, Message, MessageStatus, SendAttempt, WebhookReceipt
+from flows.models import Execution
+from flows.services import flows
+from tests import factories, rig_notifications, rig_watch
+from tests.rig import ACCESS_TOKEN
+from triggers.models import MatchType, Trigger
+from triggers.services import triggers
 
-from chatboost.core.models import WorkItem  # noqa: E402
-from chatboost.messaging.models import ChannelKind, Message, SendAttempt, WebhookReceipt  # noqa: E402
-from flows.models import Execution  # noqa: E402
-from flows.services import flows  # noqa: E402
-from tests import factories  # noqa: E402
-from tests.rig import ACCESS_TOKEN  # noqa: E402
-from triggers.models import MatchType, Trigger  # noqa: E402
-from triggers.services import triggers  # noqa: E402
+Node = dict[str, Any]
+
+REMEMBER: list[Node] = [
+    {
+        "type": "set_attribute",
+        "config": {
+            "attribute_key": "said",
+            "attribute_value": "{{message.text}}",
+            "value_type": "string",
+            "next": 1,
+        },
+    },
+    {
+        "type": "condition",
+        "config": {
+            "variable": "contact.attribute.said",
+            "operator": "exists",
+            "true_path": 2,
+            "false_path": None,
+        },
+    },
+]
+REPLY: Node = {
+    "type": "send_message",
+    "config": {"message_type": "text", "content": {"text": "echo {{contact.attribute.said}}"}},
+}
+PAUSE: Node = {"type": "wait", "config": {"duration": 1, "unit": "seconds", "next": 3}}
 
 
 def seed_echo() -> dict[str, Any]:
-    """A bot on a real channel whose flow repeats every message that starts with "say"."""
+    """A bot on a real channel: it repeats what starts with "say" at once, "later" after a second."""
     organization = factories.organization(name="Rig", slug="rig")
     bot = factories.bot(organization)
     channel = factories.channel(
         bot, kind=ChannelKind.WHATSAPP, external_id="100000000000009", access_token=ACCESS_TOKEN
     )
-    flow = flows.create(organization=organization, bot=bot, name="Echo")
-    nodes: list[dict[str, Any]] = [
-        {
-            "type": "set_attribute",
-            "config": {
-                "attribute_key": "said",
-                "attribute_value": "{{message.text}}",
-                "value_type": "string",
-                "next": 1,
-            },
-        },
-        {
-            "type": "condition",
-            "config": {
-                "variable": "contact.attribute.said",
-                "operator": "exists",
-                "true_path": 2,
-                "false_path": None,
-            },
-        },
-        {
-            "type": "send_message",
-            "config": {"message_type": "text", "content": {"text": "echo {{contact.attribute.said}}"}},
-        },
-    ]
-    for node in nodes:
-        flows.add_node(flow=flow, type=node["type"], config=node["config"])
-    flows.publish(flow=flow)
-    trigger = Trigger(
-        organization=organization,
-        bot=bot,
-        flow=flow,
-        name="say",
-        keywords=["say"],
-        match_type=MatchType.STARTS_WITH,
-    )
-    triggers.save(trigger)
+    for word, nodes in {"say": [*REMEMBER, REPLY], "later": [*REMEMBER, PAUSE, REPLY]}.items():
+        flow = flows.create(organization=organization, bot=bot, name=word)
+        for node in nodes:
+            flows.add_node(flow=flow, type=node["type"], config=node["config"])
+        flows.publish(flow=flow)
+        triggers.save(
+            Trigger(
+                organization=organization,
+                bot=bot,
+                flow=flow,
+                name=word,
+                keywords=[word],
+                match_type=MatchType.STARTS_WITH,
+            )
+        )
     return {"phone_number_id": channel.external_id, "bot_id": bot.pk}
+
+
+def enqueue(orders: str) -> dict[str, Any]:
+    """Enqueue `[{"kind", "organization_id", "first", "count"}, …]`, dealt in turn."""
+    heaps = [
+        [(heap["kind"], heap["organization_id"], heap["first"] + number) for number in range(heap["count"])]
+        for heap in json.loads(orders)
+    ]
+    rows = [heap[place] for place in range(max(map(len, heaps))) for heap in heaps if place < len(heap)]
+    with transaction.atomic():
+        queue.enqueue_many(
+            queue.Order(kind=kind, subject_id=subject, organization_id=organization_id, queue="interactive")
+            for kind, organization_id, subject in rows
+        )
+    return {"count": len(rows)}
 
 
 def report() -> dict[str, Any]:
@@ -79,12 +101,27 @@ def report() -> dict[str, Any]:
             for status in set(outbound.values_list("status", flat=True))
         },
         "attempts": SendAttempt.objects.count(),
+        "listed": listed(outbound),
         "open_work": WorkItem.objects.exclude(state="dead").count(),
-        "dead_work": list(WorkItem.objects.filter(state="dead").values("kind", "last_error")),
+        "dead_work": list(
+            WorkItem.objects.filter(state="dead").values("kind", "subject_id", "crash_count", "last_error")
+        ),
+        "unfinished_ticks": TickRun.objects.filter(finished_at=None).count(),
+        "crossings": crossings.find(),
+        "counters": pulse.values(),
     }
 
 
-TASKS: dict[str, Callable[[], dict[str, Any]]] = {"seed_echo": seed_echo, "report": report}
+def listed(outbound: QuerySet[Message]) -> list[list[str]]:
+    """Return phone and text of what was unclear twice: it is sent once more, and then left to a person."""
+    tries = outbound.filter(status=MessageStatus.UNKNOWN).annotate(tries=Count("attempts"))
+    return [list(row) for row in tries.filter(tries__gt=1).values_list("contact__phone", "text")]
 
-if __name__ == "__main__":
-    print(json.dumps(TASKS[sys.argv[1]]()))
+
+TASKS: dict[str, Callable[..., dict[str, Any]]] = {
+    **rig_watch.TASKS,
+    **rig_notifications.TASKS,
+    "seed_echo": seed_echo,
+    "enqueue": enqueue,
+    "report": report,
+}

@@ -7,10 +7,8 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.utils import quote
-from django.db import connection
 from django.db.models import Model
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from chatboost.console.site import site
@@ -85,79 +83,6 @@ def test_rows_by_owner_open(browser: Client, organization: Organization) -> None
     assert {name: status for name, status in statuses.items() if status != 200} == {}
 
 
-@pytest.mark.parametrize("role", list(Role))
-def test_pages_by_role_follow_its_permissions(role: Role, organization: Organization) -> None:
-    made = rows.one_of_each(organization)
-    client = browser_of(factories.member(organization, role))
-    request = client.get(reverse("admin:index")).wsgi_request
-    wrong = {}
-    for model in TENANT_MODELS:
-        admin = site._registry[model]
-        may = (admin.has_view_or_change_permission(request), admin.has_add_permission(request))
-        pages = {"changelist": may[0], "change": may[0], "add": may[1]}
-        for page, is_allowed in pages.items():
-            args = [made[model].pk] if page == "change" else []
-            status = client.get(url(model, page, *args), follow=True).status_code
-            if status != (200 if is_allowed else 403):
-                wrong[label(model), page] = status
-    assert wrong == {}
-
-
-@pytest.mark.parametrize("page", ["change", "delete", "history"])
-def test_rows_of_other_organization_are_not_found(
-    page: str, browser: Client, organization: Organization, other_organization: Organization
-) -> None:
-    own, foreign = rows.one_of_each(organization), rows.one_of_each(other_organization)
-    wrong = {}
-    for model in TENANT_MODELS:
-        # A page that nobody may have is forbidden, whether the row exists or not.
-        is_forbidden = browser.get(url(model, page, own[model].pk)).status_code == 403
-        status = browser.get(url(model, page, foreign[model].pk)).status_code
-        if status != (403 if is_forbidden else 404):
-            wrong[label(model)] = status
-    assert wrong == {}
-
-
-def test_lists_leave_out_other_organizations(
-    browser: Client, organization: Organization, other_organization: Organization
-) -> None:
-    foreign = rows.one_of_each(other_organization, "Foreign words")
-    leaks = [
-        label(model)
-        for model in TENANT_MODELS
-        if foreign[model].pk
-        in {row.pk for row in browser.get(url(model, "changelist")).context["cl"].result_list}
-    ]
-    assert leaks == []
-
-
-def test_filters_leave_out_other_organizations(
-    browser: Client, organization: Organization, other_organization: Organization
-) -> None:
-    rows.one_of_each(other_organization, "Foreign words")
-    leaks = [
-        label(model)
-        for model in TENANT_MODELS
-        if b"Foreign words" in browser.get(url(model, "changelist")).content
-    ]
-    assert leaks == []
-
-
-def test_forms_offer_no_rows_of_other_organizations(
-    browser: Client, organization: Organization, other_organization: Organization
-) -> None:
-    made = rows.one_of_each(organization)
-    rows.one_of_each(other_organization, "Foreign words")
-    addresses = [(model, url(model, "add")) for model in TENANT_MODELS]
-    addresses += [(model, url(model, "change", made[model].pk)) for model in TENANT_MODELS]
-    leaks = [
-        label(model)
-        for model, address in addresses
-        if b"Foreign words" in browser.get(address, follow=True).content
-    ]
-    assert leaks == []
-
-
 @pytest.mark.parametrize("page", ["changelist", "change", "delete"])
 def test_words_of_strangers_are_escaped(page: str, browser: Client, organization: Organization) -> None:
     made = rows.one_of_each(organization, CANARY)
@@ -169,18 +94,7 @@ def test_words_of_strangers_are_escaped(page: str, browser: Client, organization
     assert wrong == []
 
 
-def test_lists_ask_no_more_questions_for_more_rows(browser: Client, organization: Organization) -> None:
-    rows.one_of_each(organization, "First")
-    few = {model: _queries(browser, url(model, "changelist")) for model in TENANT_MODELS}
-    for number in range(3):
-        rows.one_of_each(organization, f"More {number}")
-        factories.member(organization)
-    many = {model: _queries(browser, url(model, "changelist")) for model in TENANT_MODELS}
-    grown = {label(model): many[model][-8:] for model in TENANT_MODELS if len(many[model]) > len(few[model])}
-    assert grown == {}
-
-
-@pytest.mark.parametrize("term", ["+1 555 0100", "7", "x' OR 1=1 --", "\x00"])
+@pytest.mark.parametrize("term", ["+1 555 0100", "7", "x' OR 1=1 --"])
 def test_search_opens(term: str, browser: Client, organization: Organization) -> None:
     rows.one_of_each(organization)
     statuses = {
@@ -221,9 +135,3 @@ def test_pages_of_the_installation_open_for_staff_only(
     pages += [url(model, "change", made[model].pk) for model in STAFF_MODELS]
     statuses = {page: client.get(page).status_code for page in pages}
     assert {page: status for page, status in statuses.items() if status != expected} == {}
-
-
-def _queries(client: Client, address: str) -> list[str]:
-    with CaptureQueriesContext(connection) as captured:
-        assert client.get(address).status_code == 200
-    return [query["sql"] for query in captured.captured_queries]

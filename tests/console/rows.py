@@ -1,16 +1,22 @@
 """One row of every model that the console shows."""
 
 import json
+import uuid
 from datetime import timedelta
 from typing import Any
 
+from allauth.account.models import EmailAddress, EmailConfirmation
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
+from allauth.usersessions.models import UserSession
 from django.db.models import Model
 from django_celery_beat import models as beat
 
 from chatboost.core import clock
-from chatboost.core.models import WorkItem, WorkState
+from chatboost.core.models import AuditEntry, Job, Mail, WorkAttempt, WorkItem, WorkState
 from chatboost.messaging.models import (
     Bot,
+    Contact,
     ContactAttribute,
     Conversation,
     DeliveryStatus,
@@ -33,7 +39,18 @@ from flows.models import (
     Node,
     WebhookDelivery,
 )
-from teams.models import Membership, Organization
+from teams.models import (
+    HostedOrganization,
+    Inbox,
+    Invite,
+    Membership,
+    Notification,
+    NotificationPreference,
+    Organization,
+    TelegramChat,
+    TelegramMessage,
+    User,
+)
 from teams.roles import Role
 from teams.services import api_keys
 from tests import factories
@@ -88,16 +105,42 @@ def execution(of: Flow, conversation: Conversation, **fields: Any) -> Execution:
     """An execution that has completed, unless told."""
     fields.setdefault("state", ExecutionState.COMPLETED)
     fields.setdefault("run_state", RunState().to_json())
+    fields.setdefault("flow_version", of.published_version)
     return Execution.objects.create(
         organization_id=of.organization_id,
         flow=of,
-        flow_version=of.published_version,
         bot_id=of.bot_id,
         contact_id=conversation.contact_id,
         conversation=conversation,
         origin_kind=ExecutionOrigin.API,
         **fields,
     )
+
+
+def notifications(organization: Organization, user: User, text: str) -> list[Model]:
+    """What a user was told, how they want to be, and the organization's Telegram chat with a message."""
+    shared = {"organization": organization}
+    inbox, _ = Inbox.objects.get_or_create(user=user)
+    inbox.last_seq += 1
+    inbox.save()
+    preference, _ = NotificationPreference.objects.get_or_create(
+        **shared, user=user, type="lead", medium="email", defaults={"is_enabled": True}
+    )
+    chat, _ = TelegramChat.objects.get_or_create(**shared, defaults={"bot_token": text, "error": text[:300]})
+    return [
+        preference,
+        chat,
+        Notification.objects.create(
+            **shared,
+            user=user,
+            seq=inbox.last_seq,
+            type="system",
+            title=text[:200],
+            body=text[:2000],
+            url=f"/admin/?{text[:400]}",
+        ),
+        TelegramMessage.objects.create(**shared, text=text, state="failed", error=text[:300]),
+    ]
 
 
 def one_of_each(organization: Organization, text: str = "Something") -> dict[type[Model], Model]:
@@ -168,16 +211,97 @@ def one_of_each(organization: Organization, text: str = "Something") -> dict[typ
         state=WorkState.DEAD,
         last_error=text,
     )
+    job = Job.objects.create(
+        organization_id=organization.pk,
+        kind="test",
+        actor_label=text[:150],
+        error=text,
+        result={"note": text},
+    )
+    mail = Mail.objects.create(
+        organization_id=organization.pk,
+        message_id=f"<{uuid.uuid4()}@example.com>",
+        to="ada@example.com",
+        subject=text,
+        text=text,
+        html=text,
+        template=text[:100],
+        error=text,
+    )
+    entry = AuditEntry.objects.create(
+        organization_id=organization.pk,
+        actor_label=text,
+        verb=text[:64],
+        object_type=text[:64],
+        object_id="1",
+        object_label=text,
+        changes={text: [text, {text: text}]},
+    )
     key, _ = api_keys.create(organization=organization, name=text, role=Role.EDITOR)
     membership = Membership.objects.filter(organization=organization).first()
     assert membership is not None
-    rows: list[Model] = [bot, channel, contact, conversation, attribute, said, attempt, status, receipt]
+    rows: list[Model] = [bot, channel, contact, conversation, attribute, said, attempt, status, receipt, job]
+    owners = Membership.objects.filter(organization=organization, role=Role.OWNER)
+    rows += notifications(organization, owners.latest("id").user, text)
+    rows.append(
+        Invite.objects.create(
+            organization=organization,
+            email=f"{uuid.uuid4().hex}@example.com",
+            token_hash=uuid.uuid4().hex,
+            invited_by=membership.user,
+            expires_at=clock.now() + timedelta(days=1),
+        )
+    )
     rows += [made, made.nodes.get(), made.published_version, run, log, delivery, trigger, fired, work, key]  # type: ignore[list-item]
-    return {type(row): row for row in [*rows, membership, organization]}
+    return {type(row): row for row in [*rows, mail, entry, membership, organization]}
+
+
+def crowd(organization: Organization, made: dict[type[Model], Any], count: int) -> None:
+    """Add so many rows of every model, and as many that hang on each of the rows `made`."""
+    for number in range(count):
+        one_of_each(organization, f"More {number}")
+        factories.member(organization)
+        _children(organization, made, number + 2)
+
+
+def _children(organization: Organization, made: dict[type[Model], Any], number: int) -> None:
+    """Add a row to whatever has rows of its own."""
+    shared, flow, run, said = {"organization": organization}, made[Flow], made[Execution], made[Message]
+    contact, channel = made[Contact], factories.channel(made[Bot])
+    ContactAttribute.objects.create(
+        **shared, contact=contact, key=f"key{number}", value="x", search_value="x"
+    )
+    message(factories.conversation(channel, contact))
+    message(made[Conversation])
+    SendAttempt.objects.create(**shared, message=said, number=number)
+    DeliveryStatus.objects.create(
+        **shared,
+        channel=said.channel,
+        message=said,
+        external_id=f"w{number}",
+        status="sent",
+        occurred_at=clock.now(),
+    )
+    Node.objects.create(**shared, flow=flow, number=number, type="send_message", config=NODE)
+    version = FlowVersion.objects.create(**shared, flow=flow, number=number, spec={"entry": 0, "nodes": []})
+    execution(flow, made[Conversation], flow_version=version)
+    ExecutionLog.objects.create(**shared, execution=run, event="moved")
+    WebhookDelivery.objects.create(
+        **shared, execution=run, step=number, node_number=1, method="GET", url="https://example.com/"
+    )
+    trigger = Trigger.objects.create(
+        **shared, bot=made[Bot], flow=flow, name=f"Trigger {number}", keywords=["x"]
+    )
+    for each in (trigger, made[Trigger]):
+        TriggerLog.objects.create(**shared, trigger=each, contact=contact, message=said, execution=run)
+    item = made[WorkItem]
+    WorkAttempt.objects.create(
+        organization_id=organization.pk, item_id=item.pk, kind=item.kind, outcome="failed"
+    )
 
 
 def of_installation() -> dict[type[Model], Model]:
-    """A row of each model that belongs to the installation: users, and beat's schedules."""
+    """A row of each model of the installation: organizations, users, their accounts, beat's schedules."""
     interval = beat.IntervalSchedule.objects.create(every=5, period="minutes")
     rows = [
         interval,
@@ -185,6 +309,32 @@ def of_installation() -> dict[type[Model], Model]:
         beat.ClockedSchedule.objects.create(clocked_time=clock.now()),
         beat.SolarSchedule.objects.create(event="sunset", latitude=1, longitude=1),
         beat.PeriodicTask.objects.create(name="Sweep", task="core.sweep", interval=interval),
-        factories.user(),
+        HostedOrganization.objects.get(pk=factories.organization().pk),
+        *of_account(factories.user()),
     ]
     return {type(row): row for row in rows}
+
+
+def of_account(user: User) -> list[Model]:
+    """A row of everything that allauth keeps about an account; `hidden…` is what no page may show."""
+    address = EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    app = SocialApp.objects.create(
+        provider="google", name="Google", client_id="client", secret="hidden-app-secret"
+    )
+    account = SocialAccount.objects.create(
+        user=user, provider="google", uid="1", extra_data={"token": "hidden-profile"}
+    )
+    return [
+        user,
+        address,
+        app,
+        account,
+        EmailConfirmation.objects.create(email_address=address, key="hidden-confirmation"),
+        UserSession.objects.create(
+            user=user, ip="127.0.0.1", session_key="hidden-session", user_agent="Browser"
+        ),
+        Authenticator.objects.create(user=user, type="totp", data={"secret": "hidden-totp"}),
+        SocialToken.objects.create(
+            app=app, account=account, token="hidden-token", token_secret="hidden-token-secret"
+        ),
+    ]

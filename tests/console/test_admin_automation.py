@@ -294,9 +294,10 @@ def test_selected_dead_work_is_tried_again(
     own, foreign = dead_item(organization), dead_item(other_organization)
     waiting = dead_item(organization, state=WorkState.SCHEDULED)
     chosen = [own.pk, foreign.pk, waiting.pk]
-    fields = {"action": "retry_selected", "_selected_action": chosen, "select_across": "0", "index": "0"}
-    answer = browser.post(page("core_workitem_changelist"), fields)
-    assert "1 back in line" in said(answer)
+    fields = {"action": "retry_selected", "_selected_action": chosen, "index": "0"}
+    confirmed = {"select_across": "1", "confirmed": "1", "ids": ",".join(map(str, chosen))}
+    answer = browser.post(page("core_workitem_changelist"), fields | confirmed, follow=True)
+    assert "1 work item done" in said(answer)
     states = [WorkItem.objects.get(pk=pk).state for pk in chosen]
     assert states == [WorkState.READY, WorkState.DEAD, WorkState.SCHEDULED]
 

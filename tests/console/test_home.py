@@ -147,8 +147,9 @@ def sidebar(browser: Client) -> list[str]:
 
 def test_sidebar_of_an_owner_has_every_place_but_the_installations(browser: Client) -> None:
     places = ["Home", "Inbox", "Contacts", "Messages", "Bots", "Flows", "Triggers", "Executions"]
-    places += ["Channels", "Members", "API keys", "Organization"]
-    assert sidebar(browser) == [*places, "Work", "Webhook receipts", "API documentation"]
+    places += ["Channels", "Members", "API keys", "Telegram", "Organization", "Settings"]
+    places += ["Jobs", "Work", "Webhook receipts", "Mailbox", "Audit log", "API documentation"]
+    assert sidebar(browser) == places
 
 
 def test_sidebar_of_a_viewer_leaves_out_what_is_forbidden(viewer_browser: Client) -> None:

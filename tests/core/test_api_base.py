@@ -2,8 +2,10 @@
 
 import io
 import json
+from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.conf import settings as django_settings
@@ -17,13 +19,14 @@ from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.test import APIClient, APIRequestFactory
-from rest_framework.views import APIView
 
 from chatboost.core.api import permissions
+from chatboost.core.api.filters import FilterSet
 from chatboost.core.api.pagination import Cursor
 from chatboost.core.api.parsers import MAX_DEPTH, StrictJSONParser
 from chatboost.core.api.routers import Router
 from chatboost.core.api.serializers import ModelSerializer, ScopedRelatedField, Serializer
+from chatboost.core.api.views import View
 from chatboost.core.api.viewsets import ModelViewSet, permissions_for
 from chatboost.messaging.models import Bot, Channel
 from teams.models import Organization
@@ -38,8 +41,17 @@ class BotSerializer(ModelSerializer[Bot]):
         read_only_fields = ("id",)
 
 
+class BotFilter(FilterSet):
+    class Meta:
+        model = Bot
+        fields = ["is_active"]
+
+
 class Bots(ModelViewSet[Bot]):
     queryset = Bot.objects.order_by("id")
+    filterset_class = BotFilter
+    search_fields = ["name"]
+    ordering_fields = ["id", "name"]
     serializer_class = BotSerializer
     permission_map = permissions_for("messaging.bot") | {"declared": "messaging.view_bot"}
 
@@ -54,9 +66,10 @@ class Bots(ModelViewSet[Bot]):
 
 class CursoredBots(Bots):
     pagination_class = Cursor
+    ordering_fields = ()
 
 
-class Plain(APIView):
+class Plain(View):
     permission_map = {"get": "messaging.view_bot"}
 
     def get(self, request: Request) -> Response:
@@ -66,12 +79,12 @@ class Plain(APIView):
         return Response({})
 
 
-class Undeclared(APIView):
+class Undeclared(View):
     def get(self, request: Request) -> Response:
         return Response({})
 
 
-class Self(APIView):
+class Self(View):
     permission_classes = (permissions.SignedIn,)
 
     def get(self, request: Request) -> Response:
@@ -91,6 +104,9 @@ urlpatterns = [
     path("undeclared", Undeclared.as_view()),
     path("self", Self.as_view()),
 ]
+
+handler400 = "chatboost.api.bad_request"
+handler404 = "chatboost.api.no_route"
 
 pytestmark = pytest.mark.urls(__name__)
 
@@ -177,7 +193,7 @@ def test_router_answers_with_and_without_a_slash(
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    "id", ["0", "999999999999999999", "9999999999999999999", "-1", "1.5", "abc", "1'", "1x", "1/2"]
+    "id", ["0", "999999999999999999", "9999999999999999999", "-1", "1.5", "abc", "1'", "1x", "1/2", "%D9%A1"]
 )
 def test_router_finds_nothing_under_an_id_that_is_none(api: APIClient, id: str) -> None:
     assert api.get(f"/bots/{id}").status_code == 404
@@ -249,10 +265,9 @@ def test_each_action_asks_for_its_own_permission(
     api_for: Callable[..., APIClient], organization: Organization, role: str, method: str, status: int
 ) -> None:
     bot = factories.bot(organization)
+    body = {} if method == "get" else {"data": {"name": "Other"}, "format": "json"}
 
-    answer = getattr(api_for(organization, role=role), method)(
-        f"/bots/{bot.pk}", {"name": "Other"}, format="json"
-    )
+    answer = getattr(api_for(organization, role=role), method)(f"/bots/{bot.pk}", **body)
 
     assert answer.status_code == status
 
@@ -434,9 +449,7 @@ def many(organization: Organization) -> list[int]:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(
-    ("asked", "shown"), [("", 50), ("?page_size=7", 7), ("?page_size=1000", 200), ("?page_size=x", 50)]
-)
+@pytest.mark.parametrize(("asked", "shown"), [("", 50), ("?page_size=7", 7), ("?page_size=200", 200)])
 def test_page_holds_fifty_rows_or_what_was_asked_up_to_two_hundred(
     api: APIClient, many: list[int], asked: str, shown: int
 ) -> None:
@@ -446,9 +459,25 @@ def test_page_holds_fifty_rows_or_what_was_asked_up_to_two_hundred(
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("page", ["0", "-1", "999", "x", "9" * 30])
-def test_page_that_does_not_exist_is_not_found(api: APIClient, many: list[int], page: str) -> None:
-    assert api.get(f"/bots?page={page}").status_code == 404
+@pytest.mark.parametrize("name", ["page", "page_size"])
+@pytest.mark.parametrize("text", ["0", "-1", "x", "1.5", "+1", "%201", "١", "9" * 30])
+def test_page_that_can_not_be_is_a_bad_request(api: APIClient, many: list[int], name: str, text: str) -> None:
+    answer = api.get(f"/bots?{name}={text}")
+
+    assert (answer.status_code, answer.json()["code"]) == (400, f"invalid_{name}")
+    assert list(answer.json()["errors"]) == [name]
+
+
+@pytest.mark.django_db
+def test_page_beyond_the_last_one_is_not_found(api: APIClient, many: list[int]) -> None:
+    answer = api.get("/bots?page=999")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "page_not_found")
+
+
+@pytest.mark.django_db
+def test_page_larger_than_two_hundred_is_a_bad_request(api: APIClient, many: list[int]) -> None:
+    assert api.get("/bots?page_size=201").json()["code"] == "invalid_page_size"
 
 
 @pytest.mark.django_db
@@ -464,5 +493,100 @@ def test_cursor_walks_newest_first_through_everything_once(api: APIClient, many:
 
 
 @pytest.mark.django_db
-def test_cursor_that_was_made_up_is_not_found(api: APIClient) -> None:
-    assert api.get("/cursored?cursor=%00made-up").status_code == 404
+@pytest.mark.parametrize("limit", ["0", "201", "x"])
+def test_limit_that_can_not_be_is_a_bad_request(api: APIClient, limit: str) -> None:
+    assert api.get(f"/cursored?limit={limit}").json()["code"] == "invalid_limit"
+
+
+def encoded(text: str) -> str:
+    return quote(b64encode(text.encode()).decode())
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "made-up",
+        "x",
+        "9" * 300,
+        encoded("made up"),
+        encoded("p=abc"),
+        encoded("p=1.5"),
+        encoded("p=" + "9" * 30),
+        encoded("o=-1"),
+        encoded("o=x&p=1"),
+        encoded("q=1"),
+        encoded("p=١"),
+    ],
+)
+def test_cursor_that_was_made_up_is_a_bad_request(api: APIClient, cursor: str) -> None:
+    answer = api.get(f"/cursored?cursor={cursor}")
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_cursor")
+
+
+# Queries
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("query", "code", "name"),
+    [
+        ("nmae=x", "unknown_parameter", "nmae"),
+        ("page=1&page=2", "repeated_parameter", "page"),
+        ("page=", "empty_parameter", "page"),
+        ("ordering=", "empty_parameter", "ordering"),
+        ("ordering=password", "invalid_ordering", "ordering"),
+        ("ordering=name,,id", "invalid_ordering", "ordering"),
+        ("ordering=--name", "invalid_ordering", "ordering"),
+        ("ordering=channels__access_token", "invalid_ordering", "ordering"),
+        ("ordering=name,name,name,name,name,name", "invalid_ordering", "ordering"),
+        (f"search={'x' * 201}", "invalid_search", "search"),
+        ("is_active=maybe", "validation_failed", "is_active"),
+        ("is_active=1", "validation_failed", "is_active"),
+    ],
+)
+def test_query_that_makes_no_sense_is_a_bad_request(api: APIClient, query: str, code: str, name: str) -> None:
+    answer = api.get(f"/bots?{query}")
+
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+    assert list(answer.json()["errors"]) == [name]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/bots/declared?verbose=1", "/plain?verbose=1", "/self?verbose=1"])
+def test_route_without_parameters_takes_none(api: APIClient, path: str) -> None:
+    answer = api.get(path)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "unknown_parameter")
+
+
+@pytest.mark.django_db
+def test_unknown_parameter_is_told_to_nobody_without_credentials() -> None:
+    assert APIClient().get("/bots?nmae=x").status_code == 401
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "path", ["/bots?search=%00", "/bots?search=%ff", "/bots?search=%ED%A0%80", "/bots/%00"]
+)
+def test_address_that_is_no_text_is_a_bad_request(api: APIClient, path: str) -> None:
+    answer = api.get(path)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("ordering", "is_up"), [("name", True), ("-name", False), ("name,-id", False)])
+def test_rows_that_are_equal_keep_their_places(
+    api: APIClient, organization: Organization, ordering: str, is_up: bool
+) -> None:
+    ids = [factories.bot(organization, name="Same").pk for _ in range(9)]
+
+    shown = [
+        row["id"]
+        for page in (1, 2, 3)
+        for row in api.get(f"/bots?ordering={ordering}&page_size=3&page={page}").json()["results"]
+    ]
+
+    assert shown == (ids if is_up else ids[::-1])

@@ -1,9 +1,9 @@
 """Many workers on one table: nothing runs twice, no lane runs beside itself, order stays, nobody trips."""
 
+import collections
 import os
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,12 +16,13 @@ from django.conf import settings
 from django.db import connection, connections, transaction
 
 from chatboost.core import clock
-from chatboost.core.models import WorkItem
+from chatboost.core.models import Counter, Heartbeat, WorkAttempt, WorkItem
 from chatboost.core.work import claim, finish, queue
 from chatboost.core.work.drain import drain
 from chatboost.core.work.kinds import Item
 from chatboost.core.work.sweep import sweep
 from chatboost.settings import environment
+from teams.models import Organization
 from tests.core.kinds import EFFECT, Ledger
 
 ITEMS, LANES, WORKERS = 400, 20, 8
@@ -59,7 +60,8 @@ def sqlite_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, django_db_bloc
 
 def create_table() -> None:
     with connection.schema_editor() as editor:
-        editor.create_model(WorkItem)
+        for model in (WorkItem, WorkAttempt, Counter, Heartbeat, Organization):
+            editor.create_model(model)
 
 
 @dataclass
@@ -180,22 +182,29 @@ def test_lease_taken_away_at_random_lets_each_item_end_once_and_each_lane_in_ord
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(settings, "WORK_MAX_CRASHES", 10_000)
+    monkeypatch.setattr(settings, "WORK_BACKOFF_CAP", timedelta(milliseconds=20))
+    monkeypatch.setattr(settings, "WORK_LEASE", timedelta())
     ended: list[int] = []
     in_threads([lambda: put("test.batch")])
     worker = until_empty(lambda: finish_unless_fenced(ended))
     in_threads([until_empty(rob), *[worker] * WORKERS])
-    assert Counter(ended) == Counter(range(ITEMS))
+    assert collections.Counter(ended) == collections.Counter(range(ITEMS))
     assert by_lane(ended) == IN_ORDER
 
 
 def rob() -> None:
     """End every lease of this moment, as if its time were over."""
-    sweep(now=clock.now() + settings.WORK_LEASE + timedelta(seconds=1))
+    sweep(now=clock.now())
     time.sleep(0.05)
 
 
 def finish_unless_fenced(ended: list[int]) -> None:
-    items: list[Item] = claim.claim("interactive", limit=3, now=clock.now())
+    for suspect in (False, True):
+        items = claim.claim("interactive", limit=3, now=clock.now(), suspect=suspect)
+        _finish_unless_fenced(items, ended)
+
+
+def _finish_unless_fenced(items: list[Item], ended: list[int]) -> None:
     try:
         with transaction.atomic():
             finish.finish(items, {}, now=clock.now())

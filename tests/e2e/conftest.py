@@ -30,6 +30,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[rig.Rig]:
     with rig.installation(folder, database, CHATBOOST_EMBEDDED_PUMP="1") as running:
         running.run("django", "seed_demo")
         running.start_web()
+        running.await_web()
         yield running
 
 
@@ -84,6 +85,11 @@ def page(context: BrowserContext, sign_in: Callable[[BrowserContext], Page]) -> 
     return sign_in(context)
 
 
+def is_foreign(url: str, own: str) -> bool:
+    """Tell whether a request leaves our host."""
+    return not url.startswith((own, own.replace("http", "ws", 1), "data:", "blob:"))
+
+
 def _note_foreign(url: str, own: str, troubles: list[str]) -> None:
-    if not url.startswith((own, "data:", "blob:")):
+    if is_foreign(url, own):
         troubles.append(f"a request to {url}")

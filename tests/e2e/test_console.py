@@ -24,6 +24,10 @@ PAGES = [
     "/admin/flows/execution/",
     "/admin/triggers/trigger/1/change/",
     "/admin/core/workitem/",
+    "/admin/core/job/",
+    "/admin/core/mail/",
+    "/admin/core/auditentry/",
+    "/admin/settings/messaging/",
 ]
 
 
@@ -83,7 +87,7 @@ def test_reply_arrives_without_a_socket(
     def hang_up(socket: WebSocketRoute) -> None:
         socket.close()
 
-    context.route_web_socket(re.compile(r"/ws$"), hang_up)
+    context.route_web_socket(re.compile(r"/ws(\?|$)"), hang_up)
     page = sign_in(context)
     open_chat(page, demo["bot_id"])
     expect(page.locator("[data-live-state]")).to_have_attribute("data-state", "polling", timeout=SOON)

@@ -17,7 +17,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -98,12 +98,14 @@ class GraphFake:
         webhook_url: str | None = None,
         webhook_workers: int = 1,
         statuses: StatusPlan | None = None,
+        silent_numbers: Collection[str] = (),
         ledger_path: Path | None = None,
         seed: int = 0,
     ) -> None:
-        """Bind the port; nothing answers before `start`."""
+        """Bind the port; nothing answers before `start`. Silent numbers report no statuses."""
         self.statuses = statuses or StatusPlan()
         self.script = Script()
+        self._silent_numbers = frozenset(silent_numbers)
         self._numbers = {number.id: number for number in numbers}
         self._ledger = Ledger(ledger_path)
         self._attempts = Ledger()
@@ -265,7 +267,7 @@ class GraphFake:
 
     def _report(self, entry: Mapping[str, Any], failure: int | None) -> None:
         """Schedule the status webhooks of an accepted message."""
-        if self._sender is None:
+        if self._sender is None or entry["phone_number_id"] in self._silent_numbers:
             return
         plan = self.statuses
         words = ["failed"] if failure is not None else list(plan.words)

@@ -43,6 +43,7 @@ def _build(options: argparse.Namespace) -> graph.GraphFake:
         statuses=graph.StatusPlan(
             words=words, delay=tuple(options.delay), shuffle=options.shuffle, copies=options.copies
         ),
+        silent_numbers=options.silent_number,
         ledger_path=options.ledger,
         seed=options.seed,
     )
@@ -64,5 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--shuffle", action="store_true", help="statuses in any order")
     parser.add_argument("--copies", type=int, default=1, help="how often each status comes")
+    parser.add_argument(
+        "--silent-number", action="append", default=[], metavar="ID", help="whose statuses never come"
+    )
     parser.add_argument("--seed", type=int, default=0)
     return parser

@@ -285,6 +285,15 @@ def test_statuses_without_words_do_not_come(receiver: WebhookReceiver) -> None:
     assert json.loads(request.body) == {"marker": True}
 
 
+def test_statuses_of_a_silent_number_do_not_come(receiver: WebhookReceiver) -> None:
+    with GraphFake(webhook_url=receiver.url, silent_numbers=[graph.DEFAULT_NUMBER_ID]) as fake:
+        send(fake)
+        fake.deliver({"marker": True})
+        (request,) = receiver.wait_for(1)
+
+    assert json.loads(request.body) == {"marker": True}
+
+
 def test_fault_accept_then_fail_reports_the_code(receiver: WebhookReceiver) -> None:
     with GraphFake(webhook_url=receiver.url) as fake:
         fake.play(Rule(fault=Fault.ACCEPT_THEN_FAIL, code=131026))

@@ -93,7 +93,7 @@ def test_execute_again_interrupts_the_running_flow(api: APIClient, bot: Bot) -> 
         ({"flow_id": 999_999}, "flow_id"),
         ({"flow_id": 10**30}, "flow_id"),
         ({"bot_id": 999_999}, "bot_id"),
-        ({"contact_phone": "phone"}, "phone"),
+        ({"contact_phone": "phone"}, "contact_phone"),
         ({"contact_phone": ""}, "contact_phone"),
         ({"initial_state": ["x"]}, "initial_state"),
         ({"phone": "1234567890"}, "phone"),

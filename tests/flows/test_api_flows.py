@@ -284,7 +284,7 @@ def test_rollback_makes_the_old_version_the_draft_again(api: APIClient, bot: Bot
 
 
 @pytest.mark.parametrize(
-    ("body", "status"), [({"version": 2}, 404), ({"version": 10**30}, 404), ({"version": 0}, 400), ({}, 400)]
+    ("body", "status"), [({"version": 2}, 404), ({"version": 10**30}, 400), ({"version": 0}, 400), ({}, 400)]
 )
 def test_rollback_to_a_version_that_is_none_is_refused(
     api: APIClient, bot: Bot, body: dict[str, int], status: int

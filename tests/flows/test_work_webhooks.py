@@ -288,6 +288,30 @@ def test_an_answer_to_an_older_call_is_nobodys(bot: Bot, peer: Peer) -> None:
     assert talking.variables(execution)["api_result_error"] == "skipped"
 
 
+def active_for(bot: Bot, peer: Peer, seconds: int) -> Execution:
+    """Start a flow whose one call is made so many seconds after it was wanted."""
+    with clock.frozen(talking.NOW):
+        execution = talking.begin(
+            talking.published(bot, call(peer.server.url), send("Good: {{state.api_result.id}}"), send("Bad"))
+        )
+    with clock.frozen(talking.NOW + timedelta(seconds=seconds)):
+        talking.work()
+    return talking.fresh(execution)
+
+
+def test_execution_that_was_active_for_too_long_fails(bot: Bot, peer: Peer, settings: Settings) -> None:
+    settings.FLOW_EXECUTION_TIMEOUT = timedelta(seconds=60)
+    execution = active_for(bot, peer, 61)
+    assert (execution.state, execution.error_code) == (ExecutionState.FAILED, "execution_timeout")
+    assert talking.told(bot) == []
+
+
+def test_execution_within_its_time_goes_on(bot: Bot, peer: Peer, settings: Settings) -> None:
+    settings.FLOW_EXECUTION_TIMEOUT = timedelta(seconds=60)
+    assert active_for(bot, peer, 60).state == ExecutionState.COMPLETED
+    assert talking.told(bot) == ["Good: 7"]
+
+
 def test_the_token_is_in_no_readable_column(bot: Bot, peer: Peer) -> None:
     run(
         bot,

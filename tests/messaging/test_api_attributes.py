@@ -157,9 +157,12 @@ def test_attributes_of_a_foreign_contact_are_not_found(
 ) -> None:
     contact = factories.contact(other_organization)
     ContactAttribute.objects.create(organization=other_organization, contact=contact, key="age", value=1)
-    body = {"attributes": [{"key": "age", "value": 2}]} if tail == "/bulk" else {"key": "age", "value": 2}
+    entry = {"key": "age", "value": 2}
+    body = {"data": {"attributes": [entry]} if tail == "/bulk" else entry, "format": "json"}
 
-    response = getattr(api, method)(f"/contacts/{contact.pk}/attributes{tail}", body, format="json")
+    response = getattr(api, method)(
+        f"/contacts/{contact.pk}/attributes{tail}", **({} if method == "get" else body)
+    )
 
     assert (response.status_code, response.json()["code"]) == (404, "not_found")
     assert _stored(contact) == {"age": 1}

@@ -210,7 +210,7 @@ def test_list_can_be_narrowed(api: APIClient, bot: Bot, query: str, count: int) 
 
 
 @pytest.mark.parametrize(
-    "query", ["kind=pigeon", "bot=99999999999999999999", "bot=1.5", "bot=x", "health=%00"]
+    "query", ["kind=pigeon", "bot=99999999999999999999", "bot=1.5", "bot=x", "health=good"]
 )
 def test_list_filter_that_makes_no_sense_is_a_bad_request(api: APIClient, query: str) -> None:
     response = api.get(f"/channels/?{query}")

@@ -180,7 +180,7 @@ def test_other_methods_are_not_allowed(method: str) -> None:
 @contextmanager
 def database_away() -> Iterator[None]:
     def refuse(*arguments: Any) -> Any:
-        raise OperationalError("the database is away")
+        raise OperationalError("unable to open database file")
 
     with connection.execute_wrapper(refuse):
         yield

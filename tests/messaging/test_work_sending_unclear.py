@@ -1,7 +1,7 @@
 """Sends whose outcome is unclear: never doubled blindly, never lost silently, settled by the echo."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.db import transaction
@@ -10,6 +10,7 @@ from pytest_django import Settings
 from chatboost.core import clock
 from chatboost.core.models import WorkItem, WorkState
 from chatboost.core.work.kinds import Done
+from chatboost.core.work.sweep import sweep
 from chatboost.messaging.models import (
     AttemptState,
     Channel,
@@ -108,6 +109,48 @@ def test_silence_while_other_echoes_come_sends_once_more(
     assert first.tracker != second.tracker
     assert graph.ledger[-1]["tracker"] == str(second.tracker)
     assert not WorkItem.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("is_ours", "has_reference", "is_repeated"),
+    [(True, True, False), (True, False, False), (False, False, False), (False, True, True)],
+)
+def test_echo_that_lies_unread_speaks_for_whom_it_names(
+    graph: GraphFake,
+    channel: Channel,
+    conversation: Conversation,
+    is_ours: bool,
+    has_reference: bool,
+    is_repeated: bool,
+) -> None:
+    message = unclear(graph, conversation, TAKEN)
+    (entry,) = graph.ledger
+    prove_echoes_come(channel, graph)
+    before = len(graph.attempts)
+    at = NOW + GRACE
+    named = entry["tracker"] if is_ours else "somebody-elses"
+    said = status("wamid.unread", "sent", at=at, tracker=named if has_reference else None)
+    deliver(channel, at=at, statuses=[said])
+    work(at, kinds=[messages.SEND_KIND])
+
+    assert (len(graph.attempts) - before, len(attempts_of(message)) - 1) == (is_repeated, is_repeated)
+
+
+def test_grace_counts_from_the_end_of_a_call_that_waited_for_its_turn(
+    graph: GraphFake, channel: Channel, conversation: Conversation
+) -> None:
+    message = unclear(graph, conversation)
+    (attempt,) = attempts_of(message)
+    attempt.finished_at = NOW + seconds(60)
+    attempt.save()
+    prove_echoes_come(channel, graph)
+    before = len(graph.attempts)
+    work(NOW + GRACE)
+    work(NOW + seconds(59) + GRACE)
+    assert len(graph.attempts) == before
+
+    work(NOW + seconds(60) + GRACE)
+    assert len(graph.attempts) == before + 1
 
 
 def test_silence_without_other_echoes_is_held_for_an_operator(
@@ -266,6 +309,13 @@ def test_reply_whose_outcome_is_unclear_is_not_overtaken_by_the_next(
 # Crashes and races, step by step
 
 
+def crashed(at: datetime, settings: Settings) -> datetime:
+    """Have the sweep find the lease that is over; returns when the item is tried again at the latest."""
+    sweep(now=at)
+    wait: timedelta = 2 * settings.WORK_BACKOFF_BASE
+    return at + wait
+
+
 def test_worker_that_dies_before_the_call_leaves_an_unclear_send(
     graph: GraphFake, channel: Channel, conversation: Conversation, settings: Settings
 ) -> None:
@@ -273,7 +323,7 @@ def test_worker_that_dies_before_the_call_leaves_an_unclear_send(
     with clock.frozen(NOW):
         prepared()
     assert (reread(message).status, attempts_of(message)[0].state) == ("sending", AttemptState.SENDING)
-    later = NOW + settings.WORK_LEASE + seconds(1)
+    later = crashed(NOW + settings.WORK_LEASE + seconds(1), settings)
     work(later)
     assert (graph.attempts, reread(message).status) == ([], MessageStatus.UNKNOWN)
 
@@ -306,7 +356,7 @@ def test_sandbox_send_that_a_crash_left_open_is_simply_made_again(
     message = queue(conversation_on(factories.channel(factories.bot(organization))))
     with clock.frozen(NOW):
         prepared()
-    work(NOW + settings.WORK_LEASE + seconds(1))
+    work(crashed(NOW + settings.WORK_LEASE + seconds(1), settings))
 
     assert reread(message).status == MessageStatus.SENT
 
@@ -390,3 +440,35 @@ def test_second_worker_waits_for_the_outcome_of_the_first(
     work(NOW + seconds(1))
 
     assert (graph.attempts, len(attempts_of(message))) == ([], 1)
+
+
+# Work that was given up
+
+
+def test_send_that_is_given_up_untried_is_failed_and_can_be_tried_again(
+    graph: GraphFake, conversation: Conversation
+) -> None:
+    message = queue(conversation)
+    send_kind().on_dead([message.pk])
+    assert (reread(message).status, reread(message).reason) == (MessageStatus.FAILED, "gave_up")
+    work(NOW)
+    assert (reread(message).status, reread(message).reason) == (MessageStatus.SENT, "")
+
+
+def test_send_that_is_given_up_after_an_unclear_try_stays_unclear(
+    graph: GraphFake, conversation: Conversation
+) -> None:
+    message = queue(conversation)
+    with clock.frozen(NOW):
+        prepared()
+    send_kind().on_dead([message.pk])
+    assert (reread(message).status, reread(message).reason) == (MessageStatus.UNKNOWN, "gave_up")
+
+
+def test_message_that_was_sent_stays_sent_when_its_work_dies(
+    graph: GraphFake, conversation: Conversation
+) -> None:
+    message = queue(conversation)
+    work(NOW)
+    send_kind().on_dead([message.pk])
+    assert reread(message).status == MessageStatus.SENT

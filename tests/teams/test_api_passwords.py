@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 import pytest
-from django.core import mail
 from rest_framework.test import APIClient
 
+from chatboost.core.models import Mail
 from teams.models import Organization, User
 from tests import factories
 from tests.teams.conftest import PASSWORD, with_token
@@ -68,7 +68,7 @@ def test_password_change_guessing_is_limited(organization: Organization, bearer:
 
 
 def reset_key() -> str:
-    body = mail.outbox[-1].body
+    body = Mail.objects.latest("id").text
     return body.split("/key/")[1].split("/")[0]
 
 

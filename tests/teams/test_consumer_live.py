@@ -189,7 +189,7 @@ async def test_subscriber_of_an_own_topic_gets_its_hints_without_a_cursor(
     topic = f"gadget:{organization.pk}"
 
     assert await ask(socket, type="subscribe", topic=topic) == {"type": "subscribed", "topic": topic}
-    await live._send({topic: 7})
+    await live.send({topic: 7})
 
     assert await socket.receive_json() == {"type": "changed", "topic": topic, "version": 7}
 
@@ -201,7 +201,7 @@ async def test_unsubscribed_topic_is_quiet(open_socket: Open, organization: Orga
     await ask(socket, type="subscribe", topic=topic)
 
     assert await ask(socket, type="unsubscribe", topic=topic) == {"type": "unsubscribed", "topic": topic}
-    await live._send({topic: 7})
+    await live.send({topic: 7})
 
     assert await socket.receive_nothing(timeout=0.2)
 
@@ -237,7 +237,7 @@ async def test_topic_of_others_or_of_nobody_is_forbidden(
     )()
 
     answer = await ask(socket, type="subscribe", topic=topic.format(foreign=other_organization.pk, me=me))
-    await live._send({f"gadget:{other_organization.pk}": 1})
+    await live.send({f"gadget:{other_organization.pk}": 1})
 
     assert (answer["type"], answer["code"]) == ("error", "forbidden_topic")
     assert await socket.receive_nothing(timeout=0.1)
@@ -246,7 +246,7 @@ async def test_topic_of_others_or_of_nobody_is_forbidden(
 async def test_more_than_fifty_topics_are_refused(
     open_socket: Open, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    live.register_topic("gadget", lambda user, organization, number: True)
+    live.register_topic("gadget", lambda organization, number: True, permission="teams.view_organization")
     socket = await open_socket(f"bearer.{token}")
     await ready(socket)
 

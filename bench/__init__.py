@@ -1,0 +1,1 @@
+"""Benchmarks: what a user would pick instead, the floor, and ours, measured side by side."""

@@ -1,0 +1,1 @@
+"""What we are measured beside, each with its honest best settings."""

@@ -1,0 +1,96 @@
+"""What ends a membership or an account closes its sockets within a second, by the services themselves."""
+
+import time
+from collections.abc import Awaitable, Callable
+
+import pytest
+from asgiref.sync import sync_to_async
+
+from teams.models import Membership, Organization, User
+from teams.roles import Role
+from teams.services import deactivation, deletion, members, sessions
+from tests import factories
+from tests.teams.socket_client import SocketClient, expect_refusal, ready
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Open = Callable[..., Awaitable[SocketClient]]
+
+
+@pytest.fixture
+def member(organization: Organization) -> User:
+    return factories.member(organization, Role.AGENT)
+
+
+def _remove(organization: Organization, user: User) -> None:
+    members.remove(membership=Membership.objects.get(user=user))
+
+
+def _leave(organization: Organization, user: User) -> None:
+    members.leave(organization=organization, user=user)
+
+
+def _deactivate(organization: Organization, user: User) -> None:
+    deactivation.deactivate(user=user)
+
+
+def _sign_out(organization: Organization, user: User) -> None:
+    sessions.end_all(user, actor=None)
+
+
+def _delete(organization: Organization, user: User) -> None:
+    deletion.delete(organization=organization, slug="acme")
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "close"),
+    [
+        # Whoever belongs nowhere else is signed out as well; the reason is said.
+        (_remove, "membership_ended", 4403),
+        (_leave, "membership_ended", 4403),
+        (_deactivate, "session_ended", 4401),
+        (_sign_out, "session_ended", 4401),
+        (_delete, "membership_ended", 4403),
+    ],
+)
+async def test_socket_is_closed_within_a_second(
+    real_layer: None,
+    open_socket: Open,
+    organization: Organization,
+    member: User,
+    sign_in: Callable[[User], dict[str, str]],
+    end: Callable[[Organization, User], None],
+    code: str,
+    close: int,
+) -> None:
+    token = (await sync_to_async(sign_in)(member))["access_token"]
+    socket = await open_socket(f"bearer.{token}")
+    await ready(socket)
+
+    began = time.monotonic()
+    await sync_to_async(end)(organization, member)
+    await expect_refusal(socket, code, close)
+
+    assert time.monotonic() - began < 1
+
+
+async def test_member_of_another_organization_too_is_closed_with_4403(
+    real_layer: None,
+    open_socket: Open,
+    organization: Organization,
+    other_organization: Organization,
+    member: User,
+    sign_in: Callable[[User], dict[str, str]],
+) -> None:
+    await sync_to_async(members.add)(organization=other_organization, user=member, role=Role.VIEWER)
+    token = (await sync_to_async(sign_in)(member))["access_token"]
+    socket = await open_socket(f"bearer.{token}", query="organization=acme")
+    await ready(socket)
+
+    await sync_to_async(_remove_from)(organization, member)
+
+    await expect_refusal(socket, "membership_ended", 4403)
+
+
+def _remove_from(organization: Organization, user: User) -> None:
+    members.remove(membership=Membership.objects.get(user=user, organization=organization))
