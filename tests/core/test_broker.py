@@ -14,7 +14,8 @@ import pytest
 
 from tests.core.processes import wait_until
 
-pytestmark = pytest.mark.services
+# One after the other: the queues have the product's names, and another test's worker would take the nudge.
+pytestmark = [pytest.mark.services, pytest.mark.xdist_group("broker")]
 
 ROOT = Path(__file__).resolve().parents[2]
 BROKERS = ["REDIS_URL", "RABBITMQ_URL"]
@@ -144,7 +145,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def site_on(variable: str, queue: str, redis_database: int, migrated: Path, folder: Path) -> Site:
-    """Each test has a queue of its own, and a database of Redis, so tests may run side by side."""
+    """Each kind of site has a queue and a database of Redis of its own."""
     url = os.environ.get(variable)
     assert url, f"{variable} is missing: run this beside `.ci/services.sh run --with redis,rabbitmq`"
     if variable == "REDIS_URL":

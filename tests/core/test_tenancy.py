@@ -126,6 +126,20 @@ def test_nightly_check_fails_with_the_rows_that_cross(
     assert f"messaging.ContactAttribute.contact of [{crossed.pk}]" in job.error
 
 
+def test_nightly_check_steps_over_gaps_between_ids(
+    organization: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crossings, "ROWS_AT_ONCE", 2)
+    Contact.objects.bulk_create(
+        [
+            Contact(pk=pk, organization=organization, phone=f"+1555{pk:07}")
+            for pk in (1, 2, 1_000_000, 1_000_001, 9_000_000)
+        ]
+    )
+    assert [crossings.last_of_range(Contact, first) for first in (0, 3, 1_000_002)] == [2, 1_000_001, None]
+    assert _night().state == JobState.DONE
+
+
 def _night() -> Job:
     assert "check tenancy" in ticks.registered()
     now = datetime.now(UTC) + timedelta(days=1)

@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import structlog
 from django.apps import apps
-from django.db.models import F, Max, Model
+from django.db.models import F, Model
 
 from chatboost.core import jobs
 from chatboost.core.errors import DomainError
@@ -81,12 +80,13 @@ class CheckKind(jobs.JobKind):
         place, first = job.cursor.get("relation", 0), job.cursor.get("first", 0)
         if place >= len(all_of_them):
             return True
-        relation, last = all_of_them[place], first + ROWS_AT_ONCE - 1
+        relation = all_of_them[place]
+        last = last_of_range(relation.model, first)
         self._note(job, str(relation), relation.crossings(first=first, last=last))
-        if last >= _highest(relation.model):
+        if last is None:
             jobs.count(job, done=1)
-            place, last = place + 1, -1
-        job.cursor.update(relation=place, first=last + 1)
+            place += 1
+        job.cursor.update(relation=place, first=0 if last is None else last + 1)
         if place < len(all_of_them):
             return False
         self._tell(job.result.get("crossings", {}))
@@ -112,9 +112,10 @@ def check_nightly(now: datetime) -> bool:
     return False
 
 
-def _highest(model: type[Model]) -> int:
-    found: dict[str, Any] = model._base_manager.aggregate(highest=Max("pk"))
-    return found["highest"] or 0
+def last_of_range(model: type[Model], first: int) -> int | None:
+    """Return the id that ends a range of rows, counted since ids have gaps; None for the last range."""
+    ids = model._base_manager.filter(pk__gte=first).order_by("pk").values_list("pk", flat=True)
+    return ids[ROWS_AT_ONCE - 1 : ROWS_AT_ONCE].first()
 
 
 jobs.register(CheckKind())
