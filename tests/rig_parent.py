@@ -10,7 +10,6 @@ import json
 import os
 import signal
 import sys
-import threading
 import traceback
 from datetime import timedelta
 from pathlib import Path
@@ -104,9 +103,10 @@ def _run(order: dict[str, Any]) -> None:
 
 
 def _drain(queues: list[str]) -> None:
+    from chatboost.core.stopping import StopFlag
     from chatboost.core.work.drain import drain
 
-    is_over = threading.Event()
+    is_over = StopFlag()
     signal.signal(signal.SIGTERM, lambda *_: is_over.set())
     while not is_over.is_set():
         if not sum(drain(queue) for queue in queues):

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from chatboost.core.stopping import StopFlag
 from chatboost.core.supervisor import hooks, instance, plan, readiness, supervise, valkey
 from chatboost.core.supervisor.children import ChildSpec
 from chatboost.core.supervisor.console import Console, Filter, Show
@@ -333,7 +334,7 @@ def test_announce_when_web_answers_runs_every_callback(
 
     monkeypatch.setattr(hooks, "on_ready", [broken, sign_in])
     output = io.StringIO()
-    readiness.announce(url=web, data_dir=tmp_path, console=Console(output), stopping=threading.Event())
+    readiness.announce(url=web, data_dir=tmp_path, console=Console(output), stopping=StopFlag())
     said = output.getvalue()
     assert f"ChatBoost runs at  {web}/\n" in said
     assert said.endswith(f"broken failed: ValueError: no demo\nSign in at {web}/admin/\n")
@@ -341,7 +342,7 @@ def test_announce_when_web_answers_runs_every_callback(
 
 def test_announce_when_stopped_before_web_answers_says_nothing(tmp_path: Path) -> None:
     output = io.StringIO()
-    stopping = threading.Event()
+    stopping = StopFlag()
     stopping.set()
     readiness.announce(
         url="http://127.0.0.1:9", data_dir=tmp_path, console=Console(output), stopping=stopping

@@ -4,10 +4,10 @@ import argparse
 import json
 import signal
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from chatboost.core.stopping import StopFlag
 from tests.fakes import graph
 from tests.fakes.faults import Rule
 
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str]) -> int:
     if options.script is not None:
         script = json.loads(options.script.read_text(encoding="utf-8"))
         fake.play(*(Rule.from_json(rule) for rule in script["rules"]), seed=script.get("seed", options.seed))
-    is_over = threading.Event()
+    is_over = StopFlag()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: is_over.set())
     with fake:

@@ -2,12 +2,12 @@
 
 import errno
 import socket
-import threading
 import time
 from datetime import timedelta
 from pathlib import Path
 
 from chatboost.core.http.client import HttpError, VendorClient
+from chatboost.core.stopping import StopFlag
 from chatboost.core.supervisor import hooks
 from chatboost.core.supervisor.console import Console
 
@@ -42,7 +42,7 @@ def local_url(host: str, port: int) -> str:
     return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
-def announce(*, url: str, data_dir: Path, console: Console, stopping: threading.Event) -> None:
+def announce(*, url: str, data_dir: Path, console: Console, stopping: StopFlag) -> None:
     """Print the address once `/livez` answers, then run the composition layer's callbacks."""
     if not _wait(url, console, stopping):
         return
@@ -50,7 +50,7 @@ def announce(*, url: str, data_dir: Path, console: Console, stopping: threading.
     hooks.run(hooks.ReadyInfo(url=url, data_dir=data_dir, say=console.say))
 
 
-def _wait(url: str, console: Console, stopping: threading.Event) -> bool:
+def _wait(url: str, console: Console, stopping: StopFlag) -> bool:
     client = VendorClient(url, timedelta(seconds=5), 64 * 1024)
     slow_at = time.monotonic() + SAY_IT_IS_SLOW_AFTER.total_seconds()
     has_said = False

@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from types import FrameType
 
+from chatboost.core.stopping import StopFlag
 from chatboost.core.supervisor.children import Child, ChildSpec, describe_exit
 from chatboost.core.supervisor.console import Console, Filter, Show
 
@@ -49,7 +50,7 @@ class Supervisor:
         self._filters: dict[str, Filter] = {}
         self._first_request: float | None = None
         self._is_urgent = False
-        self.stopping = threading.Event()
+        self.stopping = StopFlag()
 
     def run(self, when_started: Callable[[], None] | None = None) -> int:
         """Run to the end and return the exit code: 0 when asked to stop, 1 when a child failed.

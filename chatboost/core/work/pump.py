@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
 from chatboost.core import clock
+from chatboost.core.stopping import StopFlag
 from chatboost.core.ticks import firing
 from chatboost.core.work import kinds, nudge
 from chatboost.core.work.drain import drain
@@ -27,6 +28,7 @@ class Pump:
 
     def __init__(self, queues: Sequence[str]) -> None:
         self.queues = list(queues)
+        self._asked = StopFlag()
         self._stop = threading.Event()
         self._wake: list[threading.Event] = []
         self._threads: list[threading.Thread] = []
@@ -46,19 +48,20 @@ class Pump:
 
     def request_stop(self) -> None:
         """Claim nothing more. Safe in a signal handler."""
-        self._stop.set()
-        self._ring()
+        self._asked.set()
 
     def stop(self, timeout: float = 30.0) -> None:
         """Claim nothing more; wait for what is running."""
-        self.request_stop()
+        self._asked.set()
+        self._stop.set()
+        self._ring()
         ends = time.monotonic() + timeout
         for thread in self._threads:
             thread.join(max(0.0, ends - time.monotonic()))
 
     def wait(self) -> None:
-        """Block until `stop` is called."""
-        self._stop.wait()
+        """Block until a stop is asked for."""
+        self._asked.wait()
 
     def _ring(self) -> None:
         for wake in self._wake:
@@ -72,7 +75,7 @@ class Pump:
         connection.close()
 
     def _drain_all(self, names: Sequence[str]) -> int:
-        return sum(drain(queue, names=names, is_stopping=self._stop.is_set) for queue in self.queues)
+        return sum(drain(queue, names=names, is_stopping=self._asked.is_set) for queue in self.queues)
 
     def _sweep_loop(self) -> None:
         while not self._stop.wait(settings.WORK_SWEEP_INTERVAL.total_seconds()):
