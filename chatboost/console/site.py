@@ -65,7 +65,7 @@ class ConsoleSite(UnfoldAdminSite):
         """Return the console's own pages; they come before the models' pages."""
         return pages.patterns(self)
 
-    def admin_view(self, view: View, cacheable: bool = False) -> View:  # noqa: FBT
+    def admin_view(self, view: View, cacheable: bool = False) -> View:
         """Show and read times in the organization's zone; let the theme's scripts run."""
         inner = super().admin_view(view, cacheable)
 

@@ -141,7 +141,7 @@ class FlowAdmin(OrganizationAdmin):
         ]
         return super().render_change_form(request, context, *args, **kwargs)
 
-    def save_model(self, request: HttpRequest, obj: Flow, form: Any, change: bool) -> None:  # noqa: FBT
+    def save_model(self, request: HttpRequest, obj: Flow, form: Any, change: bool) -> None:
         """Create through the service."""
         if change:
             super().save_model(request, obj, form, change)
@@ -157,7 +157,7 @@ class FlowAdmin(OrganizationAdmin):
         )
         obj.__dict__.update(saved.__dict__)
 
-    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:  # noqa: FBT
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """Save the nodes through the service, which counts the draft's changes."""
         formset.save(commit=False)
         for node in formset.deleted_objects:

@@ -130,7 +130,7 @@ class SocialAppForm(forms.ModelForm[SocialApp]):
         if "new_secret" in self.fields:
             self.fields["new_secret"].help_text = SecretField(is_set=bool(self.instance.secret)).help_text
 
-    def save(self, commit: bool = True) -> SocialApp:  # noqa: FBT allauth's and Django's own signature
+    def save(self, commit: bool = True) -> SocialApp:
         """Take a new secret over; an empty field leaves the stored one."""
         if secret := self.cleaned_data.get("new_secret"):
             self.instance.secret = secret

@@ -73,10 +73,10 @@ class HostedOrganizationAdmin(StaffAdmin):
         """Only what is deleted can be restored."""
         return obj.deleted_at is not None
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Change nothing here: the page is about the limits below."""
 
-    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:  # noqa: FBT
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """Set the limits through their service."""
         formset.save(commit=False)
         organization = form.instance

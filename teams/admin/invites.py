@@ -97,7 +97,7 @@ class InviteAdmin(OrganizationAdmin):
         shown = ("email", "role", "state", "sender", "created_at", "sent_at", "expires_at")
         return (*shown, "accepted_at", "joined") if obj.accepted_at else shown
 
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """Offer the roles that the visitor may give."""
         form = super().get_form(request, obj, change=change, **kwargs)
         organization = organization_of(request)

@@ -115,7 +115,7 @@ class MembershipAdmin(OrganizationAdmin):
         """Return what is asked of a new member, or shown of an old one."""
         return ("email", "role") if obj is None else ("person", "address", "role", "is_active", "created_at")
 
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """Ask of a new member who it is."""
         if obj is None:
             kwargs["form"] = NewMemberForm
@@ -146,7 +146,7 @@ class MembershipAdmin(OrganizationAdmin):
             return action.name == "leave" and bool(obj.is_visitor)
         return action.name != "hand_over" or bool(obj.user.is_active)
 
-    def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:  # noqa: FBT
+    def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
         """Save through the service."""
         if change:
             members.change_role(membership=obj, role=obj.role, actor=request.user)

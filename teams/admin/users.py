@@ -72,7 +72,7 @@ class UserAdmin(StaffAdmin):
         """Show what makes sense: who is out has no sessions."""
         return obj.is_active is not (action.name == "reactivate")
 
-    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:  # noqa: FBT
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Save, and make the user's open sockets ask again whether they may stay."""
         super().save_model(request, obj, form, change)
         sessions.announce(obj.pk)

@@ -62,7 +62,7 @@ class EverybodysBotAdmin(OrganizationAdmin):
         """Return everybody's."""
         return everybody()
 
-    def save_model(self, request: HttpRequest, obj: Bot, form: Any, change: bool) -> None:  # noqa: FBT
+    def save_model(self, request: HttpRequest, obj: Bot, form: Any, change: bool) -> None:
         """Change whatever row it is."""
         with connection.cursor() as cursor:
             cursor.execute("UPDATE messaging_bot SET name = %s WHERE id = %s", [obj.name, obj.pk])

@@ -111,7 +111,7 @@ class TriggerAdmin(OrganizationAdmin):
         """Offer what is not the case yet."""
         return obj.is_active == (action.name == "switch_off")
 
-    def save_model(self, request: HttpRequest, obj: Trigger, form: Any, change: bool) -> None:  # noqa: FBT
+    def save_model(self, request: HttpRequest, obj: Trigger, form: Any, change: bool) -> None:
         """Save through the service; warn of triggers that get in each other's way."""
         triggers.save(obj, actor=request.user)
         for other in triggers.conflicts(obj):

@@ -25,7 +25,7 @@ from chatboost.core.errors import DomainError, ValidationFailed
 class _RefusalMixin:
     """Turns a service's refusal into words on the form that caused it."""
 
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """Return a form class of this request."""
         form = super().get_form(request, obj, change=change, **kwargs)  # type: ignore[misc]
         form.organization = getattr(request, "organization", None)
@@ -101,7 +101,7 @@ class OrganizationAdmin(OrganizationScope, BulkActions, DetailActions, _RefusalM
             field.label = capfirst(str(field.label)[3:]).replace("Whatsapp", "WhatsApp")
         return field
 
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """Return the form; a relation can be chosen, its row is made or changed on its own page."""
         form = super().get_form(request, obj, change=change, **kwargs)
         for field in form.base_fields.values():
@@ -110,7 +110,7 @@ class OrganizationAdmin(OrganizationScope, BulkActions, DetailActions, _RefusalM
                     setattr(field.widget, f"can_{verb}_related", False)
         return form
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Save into the request's organization."""
         if not change:
             obj.organization = request.organization  # type: ignore[attr-defined]

@@ -77,7 +77,7 @@ class StaffAdmin(BulkActions, DetailActions, unfold.ModelAdmin):
             messages.info(request, reason)
         return super().changeform_view(request, object_id, form_url, extra_context)
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Save, and note who changed what."""
         stored = type(obj)._default_manager.filter(pk=obj.pk).first() if change else None
         with transaction.atomic():

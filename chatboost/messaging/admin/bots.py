@@ -75,7 +75,7 @@ class BotAdmin(OrganizationAdmin):
         """Show channels once there is a bot to have them."""
         return self.inlines if obj else ()
 
-    def save_model(self, request: HttpRequest, obj: Bot, form: Any, change: bool) -> None:  # noqa: FBT
+    def save_model(self, request: HttpRequest, obj: Bot, form: Any, change: bool) -> None:
         """Save through the service, which opens the simulated phone beside a new bot."""
         values = {name: form.cleaned_data[name] for name in self.fields}
         if change:

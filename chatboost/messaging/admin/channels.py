@@ -170,7 +170,7 @@ class ChannelAdmin(OrganizationAdmin):
         """There is nothing to check about a simulator."""
         return obj.kind in WHATSAPP_KINDS
 
-    def save_model(self, request: HttpRequest, obj: Channel, form: Any, change: bool) -> None:  # noqa: FBT
+    def save_model(self, request: HttpRequest, obj: Channel, form: Any, change: bool) -> None:
         """Save through the service, which makes a channel without an access token a sandbox."""
         changes = form.changes()
         if change:

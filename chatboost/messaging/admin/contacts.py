@@ -139,7 +139,7 @@ class ContactAdmin(ImportExport, OrganizationAdmin):
         found: tuple[QuerySet[Any], bool] = super().get_search_results(request, queryset, search_term)
         return found
 
-    def save_model(self, request: HttpRequest, obj: Contact, form: Any, change: bool) -> None:  # noqa: FBT
+    def save_model(self, request: HttpRequest, obj: Contact, form: Any, change: bool) -> None:
         """Save through the service."""
         values = {name: form.cleaned_data[name] for name in contacts.WRITABLE if name in form.cleaned_data}
         if change:
@@ -148,7 +148,7 @@ class ContactAdmin(ImportExport, OrganizationAdmin):
             saved = contacts.create(organization=request.organization, source="console", **values)  # type: ignore[attr-defined]
         obj.__dict__.update(saved.__dict__)
 
-    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:  # noqa: FBT
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """Write the attributes through the service; a renamed one is a new one."""
         formset.save(commit=False)
         renamed = [row for row in formset.forms if row.instance.pk and "key" in row.changed_data]
