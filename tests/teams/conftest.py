@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
+import redis
 from channels.auth import AuthMiddlewareStack
 from channels.layers import channel_layers
 from django.core.cache import cache
@@ -13,6 +14,7 @@ from chatboost.core import live
 from teams.consumers import Live
 from teams.models import Organization, User
 from tests import factories
+from tests.core.cache_server import CacheServer, cache_server
 from tests.teams.socket_client import HOST, ORIGIN, Header, SocketClient
 
 PASSWORD = "correct horse battery"
@@ -98,10 +100,25 @@ def token(organization: Organization, sign_in: Callable[[User], dict[str, str]])
     return sign_in(factories.member(organization))["access_token"]
 
 
+@pytest.fixture(scope="session")
+def layer_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CacheServer]:
+    """A Valkey behind a Unix socket: suites side by side would look for the same free port."""
+    with cache_server(tmp_path_factory.mktemp("l")) as running:
+        yield running
+
+
 @pytest.fixture
-def real_layer(settings: Any, valkey_url: str) -> None:
+def layer_url(layer_server: CacheServer) -> str:
+    """Where the channel layer is, empty."""
+    with redis.from_url(layer_server.url) as client:
+        client.flushall()
+    return layer_server.url
+
+
+@pytest.fixture
+def real_layer(settings: Any, layer_url: str) -> None:
     """A channel layer that crosses threads and processes, as in production."""
-    hosts = [{"address": valkey_url, "socket_timeout": None}]
+    hosts = [{"address": layer_url, "socket_timeout": None}]
     settings.CHANNEL_LAYERS = {
         "default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": hosts}}
     }

@@ -98,14 +98,14 @@ async def test_announced_change_arrives_from_another_thread(
 
 
 async def test_flushed_broker_makes_followers_look_again_and_then_hears_as_before(
-    real_layer: None, valkey_url: str, open_socket: Open, organization: Organization, token: str
+    real_layer: None, layer_url: str, open_socket: Open, organization: Organization, token: str
 ) -> None:
     socket = await open_socket(f"bearer.{token}")
     await ready(socket)
     topic = f"gadget:{organization.pk}"
     await ask(socket, type="subscribe", topic=topic)
 
-    async with redis.asyncio.from_url(valkey_url) as valkey:
+    async with redis.asyncio.from_url(layer_url) as valkey:
         await valkey.flushall()
 
     hinted = {(await socket.receive_json(timeout=10))["topic"] for _ in range(2)}
