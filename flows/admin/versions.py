@@ -30,7 +30,7 @@ class FlowVersionAdmin(ReadOnlyAdmin):
             label="Publish this version again",
             permission="flows.publish",
             icon="settings_backup_restore",
-            confirm="The draft is replaced by this version. Go on?",
+            confirm="This version replaces the draft. Continue?",
         ),
     )
 

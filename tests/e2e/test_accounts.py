@@ -123,7 +123,7 @@ def test_somebody_else_is_told_so_and_makes_way(page: Page, demo: dict[str, Any]
 
     page.goto(found["link"])
     expect(page.get_by_text(f"You are signed in as {demo['email']}")).to_be_visible()
-    page.get_by_role("button", name="Go on as e2e-other@example.com").click()
+    page.get_by_role("button", name="Continue as e2e-other@example.com").click()
     expect(page.get_by_label("Your name")).to_be_visible()
     join(page, found["link"])
 

@@ -41,20 +41,20 @@ class UploadForm(forms.Form):
     delimiter = forms.ChoiceField(
         required=False,
         choices=[
-            ("", "Found by itself"),
+            ("", "Detect automatically"),
             (",", "Comma"),
             (";", "Semicolon"),
             ("tab", "Tab"),
             ("|", "Vertical bar"),
         ],
         widget=widgets.UnfoldAdminSelectWidget,
-        help_text="What parts the cells of a CSV.",
+        help_text="The character between the cells of a CSV.",
     )
     charset = forms.ChoiceField(
         required=False,
         choices=[
             *(
-                ("", "Found by itself"),
+                ("", "Detect automatically"),
                 ("utf-8", "UTF-8"),
                 ("utf-16", "UTF-16"),
                 ("cp1252", "Western (Windows)"),
@@ -68,7 +68,7 @@ class UploadForm(forms.Form):
         ],
         widget=widgets.UnfoldAdminSelectWidget,
         label="Encoding",
-        help_text="Choose it when letters look wrong in the preview.",
+        help_text="Choose one if letters look wrong in the preview.",
     )
 
 

@@ -38,7 +38,7 @@ class WorkItemAdmin(ReadOnlyAdmin):
     list_filter = (("state", ChoicesDropdownFilter), "queue", "kind")
     search_fields = ("kind__startswith", "subject_id__exact")
     ordering = ("-id",)
-    empty_hint = "Nothing is owed: all work is done. What waits, runs or was given up appears here."
+    empty_hint = "All work is done. Whatever waits, runs or was given up appears here."
     bulk_actions = (
         BulkAction(
             name="retry_selected",
