@@ -1,5 +1,6 @@
 """The doorbell on real brokers: a nudge starts the work at once, and a lost one costs only time."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -14,8 +15,7 @@ import pytest
 
 from tests.core.processes import wait_until
 
-# One after the other: the queues have the product's names, and another test's worker would take the nudge.
-pytestmark = [pytest.mark.services, pytest.mark.xdist_group("broker")]
+pytestmark = pytest.mark.services
 
 ROOT = Path(__file__).resolve().parents[2]
 BROKERS = ["REDIS_URL", "RABBITMQ_URL"]
@@ -154,6 +154,17 @@ def site_on(variable: str, queue: str, redis_database: int, migrated: Path, fold
     site = Site(folder, url, queue)
     site.lose_nudges()
     return site
+
+
+@pytest.fixture(autouse=True)
+def _turn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Wait until no test in another process uses the brokers: its worker would take the nudge of ours.
+
+    The queues have the product's names, so they can't be told apart.
+    """
+    with (tmp_path_factory.getbasetemp().parent / "brokers.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture(params=BROKERS)

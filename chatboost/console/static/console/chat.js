@@ -14,6 +14,7 @@ const typing = root.querySelector("[data-typing]");
 const form = root.querySelector("[data-composer]");
 const resetForm = root.querySelector("[data-reset]");
 let waitingSince = 0;
+let resetting = Promise.resolve();
 
 const state = () => root.querySelector('[data-part="state"]').dataset;
 
@@ -62,6 +63,8 @@ function addPending(text) {
 }
 
 async function say(text, replyId = "") {
+    // What is said while everything is being forgotten would be forgotten too.
+    await resetting;
     showProblem(root, "");
     const line = addPending(text);
     const answer = await post(form, { text, reply_id: replyId });
@@ -85,14 +88,18 @@ list.addEventListener("click", (event) => {
     if (choice) say(choice.dataset.replyTitle, choice.dataset.replyId);
 });
 
-resetForm.addEventListener("submit", async (event) => {
-    event.preventDefault();
+async function reset() {
     const answer = await post(resetForm);
     showProblem(root, answer.problem);
     pending.replaceChildren();
     waitingSince = 0;
     await live.refresh();
     form.elements.text.focus();
+}
+
+resetForm.addEventListener("submit", (event) => {
+    event.preventDefault();
+    resetting = reset();
 });
 
 setInterval(() => { if (waitingSince || state().working === "1") live.refresh().then(show); }, WAITING_MS);
