@@ -20,6 +20,6 @@ class TeamsConfig(AppConfig):
         from teams import account_audit
         from teams.selectors import memberships  # it needs the models
 
-        activity.register(memberships.inactive_among)
+        activity.register(ask=memberships.inactive_among, hold=memberships.hold_inactive_among)
         account_audit.watch()
         logging.getLogger("uvicorn.access").addFilter(logs.HideLinks())

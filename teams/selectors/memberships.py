@@ -85,5 +85,14 @@ def colleague_of(principal: Any, *, user_id: int | None = None, email: str = "")
 
 def inactive_among(organization_ids: Collection[int]) -> list[int]:
     """Return those of these organizations that are switched off."""
-    rows = Organization.objects.filter(pk__in=organization_ids, is_active=False)
+    return list(_inactive(organization_ids).values_list("pk", flat=True))
+
+
+def hold_inactive_among(organization_ids: Collection[int]) -> list[int]:
+    """Return those that are switched off, locked: they stay so until the transaction ends."""
+    rows = _inactive(organization_ids).select_for_update(no_key=True).order_by("pk")
     return list(rows.values_list("pk", flat=True))
+
+
+def _inactive(organization_ids: Collection[int]) -> models.QuerySet[Organization]:
+    return Organization.objects.filter(pk__in=organization_ids, is_active=False)

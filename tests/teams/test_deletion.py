@@ -1,6 +1,6 @@
 """Organizations deleted, restored and purged."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +16,7 @@ from rest_framework.test import APIClient
 from chatboost.core import clock, files, mail
 from chatboost.core.errors import Conflict
 from chatboost.core.models import AuditEntry, File, Mail, MailState, WorkItem, WorkState
+from chatboost.core.tenancy import activity
 from chatboost.core.work import drain, queue
 from chatboost.core.work.holds import ASIDE
 from chatboost.core.work.kinds import Item
@@ -197,6 +198,23 @@ def test_work_goes_on_after_a_restore_in_its_old_order(deleted: Organization) ->
     rows = WorkItem.objects.order_by("id").values_list("subject_id", "state")
     assert list(rows) == [(number, WorkState.READY) for number in range(1, 6)]
     assert drain.drain("interactive") == 5
+    assert not WorkItem.objects.exists()
+
+
+def test_work_claimed_before_a_restore_is_not_put_aside_after_it(
+    deleted: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = activity.inactive
+
+    def restored_meanwhile(ids: Collection[int]) -> set[int]:
+        found = asked(ids)
+        deletion.restore(organization=deleted)
+        return found
+
+    owe(deleted.pk)
+    monkeypatch.setattr(activity, "inactive", restored_meanwhile)
+
+    assert drain.drain("interactive") == 1
     assert not WorkItem.objects.exists()
 
 

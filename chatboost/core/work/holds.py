@@ -25,6 +25,8 @@ def put_aside(items: Sequence[Item]) -> list[Item]:
     if not inactive:
         return list(items)
     with transaction.atomic():
+        # One that was switched on since has released what waited for it: nothing may come after that.
+        inactive = activity.hold_inactive(inactive)
         held = finish.still_held([item for item in items if item.organization_id in inactive])
         for item in held:
             finish.drop_twin(item.id, item.kind)
