@@ -13,6 +13,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
+from chatboost.core.bodies import BodyLimit  # noqa: E402
 from chatboost.core.work.pump import Pump  # noqa: E402
 from chatboost.messaging.webhooks.committer import Committer  # noqa: E402
 from chatboost.messaging.webhooks.door import Door  # noqa: E402
@@ -27,7 +28,7 @@ if settings.EMBEDDED_PUMP:
 
 application = ProtocolTypeRouter(
     {
-        "http": Door(http, Committer()),
+        "http": Door(BodyLimit(http), Committer()),
         "websocket": AuthMiddlewareStack(URLRouter([re_path(r"^ws/?$", Live.as_asgi())])),
     }
 )

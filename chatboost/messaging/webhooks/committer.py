@@ -92,7 +92,7 @@ class Committer:
             if len(self._waiting) >= MAX_WAITING:
                 raise Overloaded
             self._waiting.append(delivery)
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="webhook-committer", daemon=True)
                 self._thread.start()
                 atexit.register(self.stop)

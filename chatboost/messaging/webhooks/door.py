@@ -4,10 +4,11 @@ It takes what `views.whatsapp_webhook` takes and answers the same; it only spare
 thread it would need and a commit of its own. Everything else goes on to Django.
 """
 
+import asyncio
 import json
 import re
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from chatboost.core.api import problems
 from chatboost.core.db import outage
 from chatboost.core.errors import DomainError
 from chatboost.messaging.webhooks.committer import Committer, Overloaded
-from chatboost.messaging.webhooks.whatsapp import BodyTooLarge
+from chatboost.messaging.webhooks.whatsapp import Accepted, BodyTooLarge
 
 logger = structlog.get_logger(__name__)
 
@@ -28,9 +29,20 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 RETRY_AFTER: Final = b"5"
+# What the bodies that are read, or wait for their commit, may take of a process's memory.
+MAX_HELD_BYTES: Final = 128 * 1024 * 1024
+# A vendor sends a delivery at once.
+BODY_SECONDS: Final = 10.0
 _PATH = re.compile(r"/whatsapp/webhook(?:/?|/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/?)")
 _REQUEST_ID = re.compile(r"[ -~]{1,200}")
 _JSON, _PROBLEM = b"application/json", problems.CONTENT_TYPE.encode()
+
+
+class BodyTooSlow(DomainError):
+    """The body did not come in time."""
+
+    status = 408
+    default_code = "body_too_slow"
 
 
 class VendorLeft(Exception):
@@ -43,6 +55,7 @@ class Door:
     def __init__(self, application: Application, committer: Committer) -> None:
         self._application = application
         self._committer = committer
+        self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -64,13 +77,7 @@ class Door:
     ) -> tuple[int, bytes, bytes]:
         """Return status, content type and body."""
         try:
-            raw = await _body(receive, headers)
-            given = headers.get(b"x-hub-signature-256")
-            accepted = await self._committer.accept(
-                raw,
-                given.decode("latin-1") if given is not None else None,
-                channel_uuid=UUID(channel) if channel else None,
-            )
+            accepted = await self._accept(channel, headers, receive)
         except DomainError as error:
             return _problem(error.status, error.code, error.message)
         except Overloaded:
@@ -81,6 +88,34 @@ class Door:
             return _failure(error)
         told = {"status": "ok", "parts": accepted.parts, "new": accepted.new}
         return 200, _JSON, json.dumps(told).encode()
+
+    async def _accept(
+        self, channel: str | None, headers: Mapping[bytes, bytes], receive: Receive
+    ) -> Accepted:
+        """Read the body and have it committed, with its memory counted as long as that takes."""
+        chunks: list[bytes] = []
+        given = headers.get(b"x-hub-signature-256")
+        try:
+            await self._read(receive, headers, chunks)
+            return await self._committer.accept(
+                b"".join(chunks),
+                given.decode("latin-1") if given is not None else None,
+                channel_uuid=UUID(channel) if channel else None,
+            )
+        finally:
+            self._held -= sum(map(len, chunks))
+
+    async def _read(self, receive: Receive, headers: Mapping[bytes, bytes], chunks: list[bytes]) -> None:
+        """Fill `chunks` with the body. Raises: BodyTooLarge, BodyTooSlow, Overloaded, VendorLeft."""
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                async for chunk in _body(receive, headers):
+                    chunks.append(chunk)
+                    self._held += len(chunk)
+                    if self._held > MAX_HELD_BYTES:
+                        raise Overloaded
+        except TimeoutError:
+            raise BodyTooSlow("The body did not come in time.") from None
 
 
 def _headers(scope: Scope) -> dict[bytes, bytes]:
@@ -96,24 +131,23 @@ def _request_id(headers: Mapping[bytes, bytes]) -> str:
     return given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
 
 
-async def _body(receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
-    """Read the body, at most one byte more than allowed. Raises: BodyTooLarge, VendorLeft."""
+async def _body(receive: Receive, headers: Mapping[bytes, bytes]) -> AsyncIterator[bytes]:
+    """Read the body piece by piece, as far as it may go. Raises: BodyTooLarge, VendorLeft."""
     limit = settings.WEBHOOK_MAX_BYTES
     announced = headers.get(b"content-length", b"")
     if announced.isdigit() and int(announced[:20]) > limit:
         raise BodyTooLarge("A delivery has at most 3 MiB.")
-    chunks: list[bytes] = []
     length, is_open = 0, True
     while is_open:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise VendorLeft
-        chunks.append(message.get("body", b""))
-        length += len(chunks[-1])
-        is_open = message.get("more_body", False)
+        chunk = message.get("body", b"")
+        length += len(chunk)
         if length > limit:
             raise BodyTooLarge("A delivery has at most 3 MiB.")
-    return b"".join(chunks)
+        yield chunk
+        is_open = message.get("more_body", False)
 
 
 def _failure(error: Exception) -> tuple[int, bytes, bytes]:
