@@ -1,5 +1,6 @@
 """The room's inbound handlers: keywords that start a flow."""
 
+from chatboost.core.db import rows
 from chatboost.messaging import handlers
 from flows.models import Execution, ExecutionOrigin
 from flows.services.runner import Runner
@@ -15,7 +16,8 @@ class Firings:
         # Asked for here, so that executions have their ids before the log is written.
         self.runner = batch.part(Runner.of_batch)
         self._matchers = matchers.of_bots(inbound.bot.pk for inbound in batch.inbounds)
-        self._logs: list[TriggerLog] = []
+        self._now = batch.now
+        self._fired: list[tuple[handlers.Inbound, matching.Match, Execution]] = []
 
     def fire(self, inbound: handlers.Inbound, *, is_interrupting: bool) -> bool:
         """Start the flow of the best trigger that matches; returns whether one did."""
@@ -33,7 +35,22 @@ class Firings:
 
     def flush(self) -> None:
         """Write the log, after the executions."""
-        TriggerLog.objects.bulk_create(self._logs)
+        created_at = rows.moment(self._now)
+        rows.insert(
+            TriggerLog,
+            (
+                {
+                    "organization_id": inbound.conversation.organization_id,
+                    "trigger_id": match.rule_id,
+                    "contact_id": inbound.contact.pk,
+                    "message_id": inbound.message.pk,
+                    "execution_id": execution.pk,
+                    "keyword": match.keyword,
+                    "created_at": created_at,
+                }
+                for inbound, match, execution in self._fired
+            ),
+        )
 
     def _is_shielded(self, inbound: handlers.Inbound) -> bool:
         """Whether the running flow asked for no interruption."""
@@ -56,20 +73,8 @@ class Firings:
                 "payload": inbound.message.content,
             },
         )
-        self._log(inbound, match, execution)
+        self._fired.append((inbound, match, execution))
         return True
-
-    def _log(self, inbound: handlers.Inbound, match: matching.Match, execution: Execution) -> None:
-        self._logs.append(
-            TriggerLog(
-                organization_id=inbound.conversation.organization_id,
-                trigger_id=match.rule_id,
-                contact_id=inbound.contact.pk,
-                message=inbound.message,
-                execution=execution,
-                keyword=match.keyword,
-            )
-        )
 
 
 def text_of(inbound: handlers.Inbound) -> str:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from chatboost.core import events
-from chatboost.core.db import rows
+from chatboost.core.db import reads, rows
 from chatboost.core.work import queue as work
 from chatboost.messaging import handlers
 from chatboost.messaging.models import Contact, ContactAttribute, Conversation, OriginKind
@@ -44,6 +44,11 @@ STATE_OF_WAIT = {
     WaitKind.EVENT: ExecutionState.WAITING_TIMER,
 }
 
+# As the constraint writes it, which is the index.
+IS_LIVE = f"state IN ({', '.join(repr(state.value) for state in LIVE_STATES)})"
+IS_READY = "is_active AND published_version_id IS NOT NULL"
+FLOWS_OF = "id IN (SELECT flow_id FROM flows_execution WHERE {execution})"
+
 EXECUTION_FIELDS = [
     "state",
     "node_number",
@@ -69,8 +74,7 @@ class Runner:
         self._now = now
         self._conversations = {row.pk: row for row in conversations}
         self._organizations = {row.organization_id for row in self._conversations.values()}
-        self._live = self._load_live()
-        self._attributes: dict[int, dict[str, Any]] | None = None
+        self._live, self._attributes = self._load()
         self._flows: dict[int, Flow | None] = {}
         self._changed: dict[int, Execution] = {}
         self._new: list[Execution] = []
@@ -96,8 +100,10 @@ class Runner:
     def flow(self, flow_id: int) -> Flow | None:
         """Return a flow that can be started: active and published."""
         if flow_id not in self._flows:
-            own = Flow.objects.filter(organization__in=self._organizations, pk=flow_id)
-            self._flows[flow_id] = own.filter(is_active=True, published_version__isnull=False).first()
+            owner, owners = reads.among("organization_id", self._organizations)
+            where = f"id = %s AND {owner} AND {IS_READY}"
+            found = reads.Read(model=Flow, where=where, values=[flow_id, owners])
+            self._flows[flow_id] = next(iter(reads.fetch(found)[0]), None)
         return self._flows[flow_id]
 
     def start(
@@ -175,29 +181,32 @@ class Runner:
 
     # Loading
 
-    def _load_live(self) -> dict[int, Execution]:
-        live = (
-            Execution.objects.filter(organization__in=self._organizations)
-            .filter(conversation_id__in=self._conversations, state__in=LIVE_STATES)
-            .select_related("flow")
-            .select_for_update(of=("self",))
-            .order_by("id")
+    def _load(self) -> tuple[dict[int, Execution], dict[int, dict[str, Any]]]:
+        """Return the live executions, locked, by conversation, and the contacts' attributes."""
+        owner, owners = reads.among("organization_id", self._organizations)
+        place, places = reads.among("conversation_id", self._conversations.keys())
+        contacts = {row.contact_id for row in self._conversations.values()}
+        person, people = reads.among("contact_id", contacts)
+        live = f"{owner} AND {place} AND {IS_LIVE}"
+        executions, flows, known = reads.fetch(
+            reads.Read(model=Execution, where=live, values=[owners, places], is_locked=True),
+            reads.Read(model=Flow, where=FLOWS_OF.format(execution=live), values=[owners, places]),
+            reads.Read(
+                model=ContactAttribute,
+                where=f"{owner} AND {person}",
+                values=[owners, people],
+                columns=("contact_id", "key", "value"),
+            ),
         )
-        found = {execution.conversation_id: execution for execution in live}
-        for conversation_id, execution in found.items():
-            execution.conversation = self._conversations[conversation_id]
-        compiled.load(execution.flow_version_id for execution in found.values())
-        return found
+        return self._joined(executions, flows), _by_contact(contacts, known)
 
-    def _attributes_of(self, contact_id: int) -> dict[str, Any]:
-        if self._attributes is None:
-            contacts = {row.contact_id for row in self._conversations.values()}
-            self._attributes = {contact: {} for contact in contacts}
-            own = ContactAttribute.objects.filter(organization__in=self._organizations)
-            known = own.filter(contact_id__in=contacts)
-            for owner, key, value in known.values_list("contact_id", "key", "value"):
-                self._attributes[owner][key] = value
-        return self._attributes.setdefault(contact_id, {})
+    def _joined(self, executions: Sequence[Execution], flows: Sequence[Flow]) -> dict[int, Execution]:
+        flow_of = {row.pk: row for row in flows}
+        for execution in executions:
+            execution.flow = flow_of[execution.flow_id]
+            execution.conversation = self._conversations[execution.conversation_id]
+        compiled.load(execution.flow_version_id for execution in executions)
+        return {execution.conversation_id: execution for execution in executions}
 
     # Computing
 
@@ -218,7 +227,7 @@ class Runner:
             "name": contact.full_name or None,
             "email": contact.email or None,
             "language": contact.language or None,
-            "attribute": dict(self._attributes_of(contact.pk)),
+            "attribute": dict(self._attributes[contact.pk]),
         }
 
     def _take(self, execution: Execution, before: RunState, result: StepResult) -> None:
@@ -264,7 +273,7 @@ class Runner:
                 execution.error_code, execution.error_detail = code[:40], message[:300]
 
     def _set_attribute(self, execution: Execution, key: str, value: Any, value_type: str) -> None:
-        self._attributes_of(execution.contact_id)[key] = value
+        self._attributes[execution.contact_id][key] = value
         self._writes.append(
             attributes.AttributeWrite(
                 organization_id=execution.organization_id,
@@ -355,6 +364,15 @@ class Runner:
                 events.publish(FlowCompleted(**about))
             elif execution.state == ExecutionState.FAILED:
                 events.publish(FlowFailed(**about, code=execution.error_code))
+
+
+def _by_contact(
+    contact_ids: Iterable[int], known: Iterable[tuple[int, str, Any]]
+) -> dict[int, dict[str, Any]]:
+    found: dict[int, dict[str, Any]] = {contact_id: {} for contact_id in contact_ids}
+    for contact_id, key, value in known:
+        found[contact_id][key] = value
+    return found
 
 
 def _log_detail(entry: LogEntry) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from threading import Lock
 
+from chatboost.core.db import reads
 from triggers import matching
 from triggers.models import Trigger, TriggerSet, TriggerType
 
@@ -24,7 +25,9 @@ _lock = Lock()
 
 def of_bots(bot_ids: Iterable[int]) -> dict[int, BotMatchers]:
     """Return the matchers of those bots that have triggers; one query, more only after a change."""
-    versions = dict(TriggerSet.objects.filter(bot_id__in=set(bot_ids)).values_list("bot_id", "version"))
+    where, ids = reads.among("bot_id", set(bot_ids))
+    sets = reads.Read(model=TriggerSet, where=where, values=[ids], columns=("bot_id", "version"))
+    versions = dict(reads.fetch(sets)[0])
     stale = [bot_id for bot_id, version in versions.items() if _version(bot_id) != version]
     if stale:
         _compile(stale, versions)

@@ -14,6 +14,8 @@ from uuid import UUID
 
 from django.db import connection, models
 
+from chatboost.core.db import trips
+
 ON_CONFLICT_DO_NOTHING = "ON CONFLICT DO NOTHING"
 
 Field = models.Field[Any, Any]
@@ -37,9 +39,12 @@ def insert(
         return []
     # The vendor is part of the statement's key, so that a test's second database gets its own.
     statement = _insertion(model, connection.vendor, tuple(given[0]), on_conflict, tuple(returning))
+    if not returning:
+        trips.write(statement, [_text(model, given)])
+        return []
     with connection.cursor() as cursor:
-        cursor.execute(statement, [_text(given)])
-        return cursor.fetchall() if returning else []
+        cursor.execute(statement, [_text(model, given)])
+        return cursor.fetchall()
 
 
 def create(objects: Sequence[models.Model], *, on_conflict: str = "") -> bool:
@@ -71,8 +76,7 @@ def update(objects: Iterable[models.Model], columns: Sequence[str]) -> None:
     if not given:
         return
     statement = _change(type(given[0]), connection.vendor, tuple(columns))
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [_text(_rows(given, ["id", *columns]))])
+    trips.write(statement, [_text(type(given[0]), _rows(given, ["id", *columns]))])
 
 
 def moment(value: datetime) -> str:
@@ -92,21 +96,31 @@ def _rows(objects: Sequence[models.Model], columns: Sequence[str]) -> list[dict[
     return rows
 
 
-def _text(rows: list[Any]) -> str:
+def _text(model: type[models.Model], rows: list[Any]) -> str:
     # Most times in a batch are the same one.
     moments: dict[datetime, str] = {}
 
-    def plain(value: Any) -> str:
+    def known(value: Any) -> str:
         if not isinstance(value, datetime):
-            return _plain(value)
+            return plain(value)
         if value not in moments:
             moments[value] = moment(value)
         return moments[value]
 
-    return json.dumps(rows, default=plain)
+    if connection.vendor != "postgresql":
+        # JSON is text there, and read as text: as the ORM writes it, or equal values would differ.
+        keys = [key for key in rows[0] if isinstance(_fields(model)[key], models.JSONField)]
+        texts = [{key: _json(row[key]) for key in keys} for row in rows]
+        rows = [{**row, **text} for row, text in zip(rows, texts, strict=True)]
+    return json.dumps(rows, default=known)
 
 
-def _plain(value: Any) -> str:
+def _json(value: Any) -> str | None:
+    return None if value is None else json.dumps(value)
+
+
+def plain(value: Any) -> str:
+    """Return what JSON has no word for as the database reads it."""
     if isinstance(value, UUID):
         return str(value) if connection.features.has_native_uuid_field else value.hex
     return str(value)
@@ -125,7 +139,7 @@ def _insertion(
     if vendor == "postgresql":
         source = f"SELECT {names} FROM {_recordset(model, columns)}"  # noqa: S608
     else:
-        values = ", ".join(_extracted(model, column) for column in columns)
+        values = ", ".join(_extracted(column) for column in columns)
         # Without a WHERE, SQLite would take ON for a join's.
         source = f"SELECT {values} FROM json_each(%s) AS given WHERE true"  # noqa: S608
     tail = f" RETURNING {', '.join(returning)}" if returning else ""
@@ -140,7 +154,7 @@ def _change(model: type[models.Model], vendor: str, columns: tuple[str, ...]) ->
         values = {column: f'given."{column}"' for column in names}
     else:
         source = "json_each(%s) AS given"
-        values = {column: _extracted(model, column) for column in names}
+        values = {column: _extracted(column) for column in names}
     changes = ", ".join(f'"{column}" = {values[column]}' for column in columns)
     return f'UPDATE "{table}" SET {changes} FROM {source} WHERE "{table}"."id" = {values["id"]}'  # noqa: S608
 
@@ -151,10 +165,8 @@ def _recordset(model: type[models.Model], columns: Sequence[str]) -> str:
     return f"jsonb_to_recordset(%s::jsonb) AS given ({types})"
 
 
-def _extracted(model: type[models.Model], column: str) -> str:
-    value = f"json_extract(given.value, '$.{column}')"
-    is_json = isinstance(_fields(model)[column], models.JSONField)
-    return f"nullif(json_quote({value}), 'null')" if is_json else value
+def _extracted(column: str) -> str:
+    return f"json_extract(given.value, '$.{column}')"
 
 
 @lru_cache(maxsize=64)

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from chatboost.core import clock
+from chatboost.core.db import trips
 from chatboost.core.work import claim, failpoints, finish, holds, kinds, solo
 from chatboost.core.work.kinds import BatchKind, Dead, Decision, EffectKind, Item, Retry
 
@@ -112,7 +113,7 @@ def _limit() -> int:
 
 def _run_batch(kind: BatchKind[Any, Any], items: Sequence[Item], now: Callable[[], datetime]) -> None:
     try:
-        with transaction.atomic():
+        with transaction.atomic(), trips.gathered():
             context = kind.load(items)
             failpoints.reach("work.loaded")
             results = [kind.apply(item, context) for item in items]
@@ -134,7 +135,7 @@ def _run_effects(
     kind: EffectKind[Any, Any], items: Sequence[Item], now: Callable[[], datetime], ends: float
 ) -> None:
     try:
-        with transaction.atomic():
+        with transaction.atomic(), trips.gathered():
             prepared = kind.prepare(items)
             failpoints.reach("work.intent_saved")
             decided = {id_: value for id_, value in prepared.items() if isinstance(value, Decision)}
@@ -211,7 +212,7 @@ def _settle(
     kind: EffectKind[Any, Any], results: Sequence[tuple[Item, Any, Any]], now: Callable[[], datetime]
 ) -> None:
     try:
-        with transaction.atomic():
+        with transaction.atomic(), trips.gathered():
             decisions = kind.settle(results)
             failpoints.reach("work.effect_settled")
             held = finish.still_held([item for item, _, _ in results])
@@ -238,7 +239,7 @@ def _fail(items: Sequence[Item], error: Exception, now: datetime) -> None:
 
 def _decide(items: Sequence[Item], decisions: dict[int, Decision], now: datetime) -> None:
     try:
-        with transaction.atomic():
+        with transaction.atomic(), trips.gathered():
             finish.finish(items, decisions, now=now)
             failpoints.reach("work.failing")
         failpoints.reach("work.failed")

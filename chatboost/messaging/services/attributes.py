@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 
 from chatboost.core import clock, events
+from chatboost.core.db import rows
 from chatboost.core.errors import NotFound, ValidationFailed
 from chatboost.messaging import attribute_values
 from chatboost.messaging.attribute_values import AttributeValueError
@@ -15,6 +16,11 @@ from chatboost.messaging.models import Contact, ContactAttribute
 
 # More facts about one person than this is a program gone wrong.
 MAX_PER_CALL = 500
+
+LATER_WINS = """
+ON CONFLICT (contact_id, key) DO UPDATE SET value = excluded.value, value_type = excluded.value_type,
+  search_value = excluded.search_value, updated_at = excluded.updated_at
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,20 +34,18 @@ class AttributeWrite:
     value_type: str
 
 
-@transaction.atomic
-def write(rows: Sequence[AttributeWrite]) -> None:
-    """Write attributes of any contacts in one statement; of two for the same key the later one wins."""
-    latest = {(row.contact_id, row.key): row for row in rows}
+@transaction.atomic(savepoint=False)
+def write(writes: Sequence[AttributeWrite]) -> None:
+    """Write attributes of any contacts in one statement; of two for the same key the later one wins.
+
+    An error in it rolls the caller's transaction back, too.
+    """
+    latest = {(row.contact_id, row.key): row for row in writes}
     if not latest:
         return
     # In one order everywhere, so that two writers of the same keys can't wait for each other.
     wanted = [latest[place] for place in sorted(latest)]
-    ContactAttribute.objects.bulk_create(
-        [_row(row) for row in wanted],
-        update_conflicts=True,
-        unique_fields=["contact", "key"],
-        update_fields=["value", "value_type", "search_value", "updated_at"],
-    )
+    rows.insert(ContactAttribute, _rows(wanted), on_conflict=LATER_WINS)
     for row in wanted:
         _announce(row.organization_id, row.contact_id, row.key)
 
@@ -53,18 +57,18 @@ def set_many(*, contact: Contact, entries: Sequence[Mapping[str, Any]]) -> list[
     """
     if len(entries) > MAX_PER_CALL:
         raise ValidationFailed(f"At most {MAX_PER_CALL} attributes at once.", code="too_many_attributes")
-    rows, problems = [], {}
+    writes, problems = [], {}
     for entry in entries:
         try:
-            rows.append(_read(contact, entry))
+            writes.append(_read(contact, entry))
         except AttributeValueError as problem:
             problems[str(entry["key"])[:64]] = [str(problem)]
     if problems:
         raise ValidationFailed(
             "Nothing was stored: some attributes are wrong.", code="invalid_attributes", errors=problems
         )
-    write(rows)
-    keys = {row.key for row in rows}
+    write(writes)
+    keys = {row.key for row in writes}
     return list(ContactAttribute.objects.filter(contact=contact, key__in=keys).order_by("key"))
 
 
@@ -92,16 +96,20 @@ def _read(contact: Contact, entry: Mapping[str, Any]) -> AttributeWrite:
     )
 
 
-def _row(row: AttributeWrite) -> ContactAttribute:
-    return ContactAttribute(
-        organization_id=row.organization_id,
-        contact_id=row.contact_id,
-        key=row.key,
-        value=row.value,
-        value_type=row.value_type,
-        search_value=attribute_values.search_text(row.value),
-        updated_at=clock.now(),
-    )
+def _rows(writes: Sequence[AttributeWrite]) -> list[dict[str, Any]]:
+    now = rows.moment(clock.now())
+    return [
+        {
+            "organization_id": row.organization_id,
+            "contact_id": row.contact_id,
+            "key": row.key,
+            "value": row.value,
+            "value_type": row.value_type,
+            "search_value": attribute_values.search_text(row.value),
+            "updated_at": now,
+        }
+        for row in writes
+    ]
 
 
 def _announce(organization_id: int, contact_id: int, key: str) -> None:

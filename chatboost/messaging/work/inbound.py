@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from django.db.models import Q
 
 from chatboost.core import clock, events, live
+from chatboost.core.db import reads
 from chatboost.core.db import rows as db_rows
 from chatboost.core.work.kinds import BatchKind, Item
 from chatboost.messaging import handlers
 from chatboost.messaging.events import ContactCreated
 from chatboost.messaging.models import (
     WHATSAPP_KINDS,
+    Bot,
     Channel,
     ChannelKind,
     Contact,
@@ -47,6 +48,14 @@ SILENT_TYPES = {
 NOTICES = {InboundType.SYSTEM, InboundType.REVOKE}
 
 
+# An address of somebody: organization, field of Contact, value.
+_People = dict[tuple[int, str, str], Contact]
+
+CONTACTS_ARE = "contact_id IN (SELECT id FROM messaging_contact WHERE {contact})"
+CHANNELS_OF = "id IN (SELECT channel_id FROM messaging_webhookreceipt WHERE {receipt})"
+BOTS_OF = "id IN (SELECT bot_id FROM messaging_channel WHERE {channel})"
+
+
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """A receipt, read."""
@@ -58,6 +67,11 @@ class Arrival:
     def channel(self) -> Channel:
         """The channel it came in on."""
         return self.receipt.channel
+
+    @property
+    def identity(self) -> tuple[int, str]:
+        """The channel and the vendor's id: the message, for ever."""
+        return self.receipt.channel_id, self.said.external_id
 
     @property
     def addresses(self) -> list[tuple[str, str]]:
@@ -83,10 +97,21 @@ class InboundKind(BatchKind[dict[int, WebhookReceipt], Arrival | None]):
 
     def load(self, items: Sequence[Item]) -> dict[int, WebhookReceipt]:
         """Fetch the receipts with their channels and bots."""
-        # Secrets stay where they are: to decrypt them for each receipt costs more than the query.
-        secrets = [f"channel__{name}" for name in SECRETS]
-        rows = WebhookReceipt.objects.select_related("channel__bot").defer(*secrets)
-        return rows.in_bulk([item.subject_id for item in items])
+        receipt, ids = reads.among("id", [item.subject_id for item in items])
+        channel = CHANNELS_OF.format(receipt=receipt)
+        bot = BOTS_OF.format(channel=channel)
+        receipts, channels, bots = reads.fetch(
+            reads.Read(model=WebhookReceipt, where=receipt, values=[ids]),
+            # Secrets stay where they are: nobody here needs them, and to decrypt them takes long.
+            reads.Read(model=Channel, where=channel, values=[ids], without=SECRETS),
+            reads.Read(model=Bot, where=bot, values=[ids]),
+        )
+        bot_of, channel_of = {row.pk: row for row in bots}, {row.pk: row for row in channels}
+        for row in channels:
+            row.bot = bot_of[row.bot_id]
+        for row in receipts:
+            row.channel = channel_of[row.channel_id]
+        return {row.pk: row for row in receipts}
 
     def apply(self, item: Item, context: dict[int, WebhookReceipt]) -> Arrival | None:
         """Read one receipt; None when it says nothing a conversation could hold."""
@@ -105,11 +130,15 @@ class InboundKind(BatchKind[dict[int, WebhookReceipt], Arrival | None]):
     def save(self, results: Sequence[Arrival | None], context: dict[int, WebhookReceipt]) -> None:
         """Write contacts, conversations and messages, then let the handlers answer."""
         now = clock.now()
-        arrivals = _unseen([arrival for arrival in results if arrival is not None])
+        read = [arrival for arrival in results if arrival is not None]
+        if not read:
+            return
+        known = _known(read)
+        arrivals = [arrival for arrival in read if arrival.identity not in known.seen]
         if not arrivals:
             return
-        contacts = _contacts(arrivals, now)
-        conversations = _conversations(arrivals, contacts, now)
+        contacts = _contacts(arrivals, known.contacts, now)
+        conversations = _conversations(arrivals, contacts, known.conversations, now)
         messages = [_message(arrival, conversations[_slot(arrival, contacts)], now) for arrival in arrivals]
         db_rows.create(messages)
         inbounds = [_inbound(arrival, message) for arrival, message in zip(arrivals, messages, strict=True)]
@@ -118,20 +147,45 @@ class InboundKind(BatchKind[dict[int, WebhookReceipt], Arrival | None]):
             live.changed(f"conversation:{conversation.pk}")
 
 
-def _unseen(arrivals: Sequence[Arrival]) -> list[Arrival]:
-    """Drop messages we already have; the receipt's key says so first, the message's id for ever."""
-    wanted = Q()
-    for arrival in arrivals:
-        wanted |= Q(channel_id=arrival.receipt.channel_id, external_id=arrival.said.external_id)
-    seen = set(Message.objects.filter(wanted).values_list("channel_id", "external_id")) if arrivals else set()
-    return [
-        arrival for arrival in arrivals if (arrival.receipt.channel_id, arrival.said.external_id) not in seen
-    ]
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What we have already: messages by identity, people by address, conversations by channel and person."""
+
+    seen: set[tuple[int, str]]
+    contacts: _People
+    conversations: dict[tuple[int, int], Conversation]
 
 
-def _contacts(arrivals: Sequence[Arrival], now: datetime) -> dict[int, Contact]:
-    """Find or create each arrival's contact, by receipt id."""
-    known = _known_contacts(arrivals)
+def _known(arrivals: Sequence[Arrival]) -> _Known:
+    """Look for messages we already have, for people, and for their conversations, which are locked.
+
+    The receipt's key says first whether a message is new; its id says so for ever.
+    """
+    # Found by the senders' addresses, since nobody knows yet who is who.
+    by_address = _people_at(arrivals)
+    channel, channels = reads.among("channel_id", {arrival.receipt.channel_id for arrival in arrivals})
+    external_id, external_ids = reads.among("external_id", {arrival.said.external_id for arrival in arrivals})
+    seen, people, conversations = reads.fetch(
+        reads.Read(
+            model=Message,
+            # The index leaves out empty ids.
+            where=f"{channel} AND {external_id} AND external_id <> ''",
+            values=[channels, external_ids],
+            columns=("channel_id", "external_id"),
+        ),
+        by_address,
+        reads.Read(
+            model=Conversation,
+            where=f"{channel} AND {CONTACTS_ARE.format(contact=by_address.where)}",
+            values=[channels, *by_address.values],
+            is_locked=True,
+        ),
+    )
+    return _Known(set(seen), _by_address(people), _by_slot(conversations))
+
+
+def _contacts(arrivals: Sequence[Arrival], known: _People, now: datetime) -> dict[int, Contact]:
+    """Return each arrival's contact, known or new, by receipt id."""
     missing = [arrival for arrival in arrivals if _find(arrival, known) is None]
     if missing:
         before = {contact.pk for contact in known.values()}
@@ -140,30 +194,30 @@ def _contacts(arrivals: Sequence[Arrival], now: datetime) -> dict[int, Contact]:
             known |= _by_address(new)
         else:
             # Another worker creates the same person now: whoever is first, all find the one row afterwards.
-            known = _known_contacts(arrivals)
+            known = _by_address(reads.fetch(_people_at(arrivals))[0])
         _announce_new({_find(arrival, known): arrival for arrival in missing}, before, now)
     _learn(arrivals, known, now)
     found = {arrival.receipt.pk: _find(arrival, known) for arrival in arrivals}
     return {receipt_id: contact for receipt_id, contact in found.items() if contact is not None}
 
 
-_Known = dict[tuple[int, str, str], Contact]
+def _people_at(arrivals: Sequence[Arrival]) -> reads.Read:
+    """Ask for everybody who has an address of the arrivals'; of organizations that are the arrivals', too."""
+    owner, owners = reads.among("organization_id", {arrival.receipt.organization_id for arrival in arrivals})
+    conditions, values = [], []
+    for field in ("phone", "external_user_id"):
+        wanted = {value for arrival in arrivals for name, value in arrival.addresses if name == field}
+        if wanted:
+            condition, texts = reads.among(field, wanted)
+            conditions.append(condition)
+            values.append(texts)
+    return reads.Read(
+        model=Contact, where=f"{owner} AND ({' OR '.join(conditions)})", values=[owners, *values]
+    )
 
 
-def _known_contacts(arrivals: Sequence[Arrival]) -> _Known:
-    wanted = Q()
-    for organization_id in {arrival.receipt.organization_id for arrival in arrivals}:
-        mine = [arrival for arrival in arrivals if arrival.receipt.organization_id == organization_id]
-        phones = [arrival.said.from_phone for arrival in mine if arrival.said.from_phone]
-        user_ids = [arrival.said.from_user_id for arrival in mine if arrival.said.from_user_id]
-        wanted |= Q(organization_id=organization_id) & (
-            Q(phone__in=phones) | Q(external_user_id__in=user_ids)
-        )
-    return _by_address(Contact.objects.filter(wanted))
-
-
-def _by_address(contacts: Iterable[Contact]) -> _Known:
-    known: _Known = {}
+def _by_address(contacts: Iterable[Contact]) -> _People:
+    known: _People = {}
     for contact in contacts:
         if contact.phone:
             known[contact.organization_id, "phone", contact.phone] = contact
@@ -172,7 +226,7 @@ def _by_address(contacts: Iterable[Contact]) -> _Known:
     return known
 
 
-def _find(arrival: Arrival, known: _Known) -> Contact | None:
+def _find(arrival: Arrival, known: _People) -> Contact | None:
     for field, value in arrival.addresses:
         contact = known.get((arrival.receipt.organization_id, field, value))
         if contact is not None:
@@ -211,7 +265,7 @@ def _announce_new(arrivals: Mapping[Contact | None, Arrival], before: set[int], 
             )
 
 
-def _learn(arrivals: Sequence[Arrival], known: _Known, now: datetime) -> None:
+def _learn(arrivals: Sequence[Arrival], known: _People, now: datetime) -> None:
     """Note the other address of people known by one: next time WhatsApp may show only that one.
 
     An address that is somebody else's stays theirs; people are merged by people.
@@ -234,13 +288,16 @@ def _slot(arrival: Arrival, contacts: dict[int, Contact]) -> tuple[int, int]:
 
 
 def _conversations(
-    arrivals: Sequence[Arrival], contacts: dict[int, Contact], now: datetime
+    arrivals: Sequence[Arrival],
+    contacts: dict[int, Contact],
+    known: dict[tuple[int, int], Conversation],
+    now: datetime,
 ) -> dict[tuple[int, int], Conversation]:
-    """Find or create the conversations, locked, with the window moved on."""
+    """Return the conversations, known or new, locked, with the window moved on."""
     by_slot: dict[tuple[int, int], list[Arrival]] = {}
     for arrival in arrivals:
         by_slot.setdefault(_slot(arrival, contacts), []).append(arrival)
-    old = _locked_conversations(list(by_slot))
+    old = {slot: known[slot] for slot in by_slot if slot in known}
     new = {slot: _new_conversation(mine[0], slot, now) for slot, mine in by_slot.items() if slot not in old}
     for slot, conversation in new.items():
         _touch(conversation, by_slot[slot], now)
@@ -264,9 +321,12 @@ def _locked_conversations(slots: Sequence[tuple[int, int]]) -> dict[tuple[int, i
         .select_for_update()
         .order_by("id")
     )
-    wanted = set(slots)
-    found = {(row.channel_id, row.contact_id): row for row in rows}
-    return {slot: row for slot, row in found.items() if slot in wanted}
+    found = _by_slot(rows)
+    return {slot: found[slot] for slot in slots if slot in found}
+
+
+def _by_slot(conversations: Iterable[Conversation]) -> dict[tuple[int, int], Conversation]:
+    return {(row.channel_id, row.contact_id): row for row in conversations}
 
 
 def _new_conversation(arrival: Arrival, slot: tuple[int, int], now: datetime) -> Conversation:
