@@ -24,16 +24,17 @@ TIMEOUT = 120.0
 
 def row() -> Row:
     """Declare the row."""
-    line = Line(
-        job="Work through Celery + Redis, per-item state in the database",
-        metric="rate",
-        unit="items/s",
-        ours=OURS,
-        peers=(CELERY, HUEY),
-        floor=FLOOR,
-        targets=(Target("peer", 20.0),),
+    job = "Work through Celery + Redis, per-item state in the database"
+    return Row(
+        "work", (_line(job, CELERY, Target("peer", 20.0)), _line(f"{job}, beside huey", HUEY)), _contenders
     )
-    return Row("work", (line,), _contenders)
+
+
+def _line(job: str, peer: str, *targets: Target) -> Line:
+    """Compare with one of them: the target is about a Celery task an item, huey is for the eye."""
+    return Line(
+        job=job, metric="rate", unit="items/s", ours=OURS, peers=(peer,), floor=FLOOR, targets=targets
+    )
 
 
 @contextmanager

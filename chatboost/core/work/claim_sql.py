@@ -74,11 +74,15 @@ WHERE w.state = 'ready' AND w.queue = %s AND w.organization_id = {organization} 
 ORDER BY w.priority, w.id LIMIT {share}
 """
 
+# By their ids alone, in an array: from a guess at how many are ready, in a table that fills and empties,
+# the planner would read the whole of it. Their locks keep them ready.
+_LOCKED_HEADS = "id = ANY(ARRAY(SELECT id FROM heads))"
+
 _HEADS_OF_ONE = "SELECT id FROM ({head})"
 
 _LEASE = """
 UPDATE core_workitem SET state = 'leased', token = %s, lease_until = %s
-WHERE state = 'ready' AND id IN ({ids})
+WHERE {which}
 RETURNING id, kind, subject_id, organization_id, lane, error_count, crash_count
 """
 
@@ -110,7 +114,7 @@ def take(look: Look, after: int, limits: Limits, token: str, until: Any) -> Stat
         _TAKE.replace("{circle}", _CIRCLE)
         .replace("{head}", head.replace("{condition}", look.condition))
         .replace("{most}", "1" if limits.is_single else "ALL")
-        .replace("{lease}", _LEASE.replace("{ids}", "SELECT id FROM heads"))
+        .replace("{lease}", _LEASE.replace("{which}", _LOCKED_HEADS))
     )
     condition = [look.queue, *look.parameters]
     return sql, [*_places(look, after), limits.organizations, *condition, limits.items, token, until]
@@ -127,7 +131,7 @@ def heads(look: Look, organization_ids: Sequence[int], share: int) -> Statement:
 
 def lease(ids: Sequence[int], token: str, until: Any) -> Statement:
     """Lease these items, and return their rows."""
-    return _LEASE.replace("{ids}", _marks(ids)), [token, until, *ids]
+    return _LEASE.replace("{which}", f"state = 'ready' AND id IN ({_marks(ids)})"), [token, until, *ids]
 
 
 def any_suspect(look: Look) -> Statement:
