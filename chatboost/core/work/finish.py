@@ -11,6 +11,7 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import QuerySet, Subquery
 
 from chatboost.core import pulse
+from chatboost.core.db import reads
 from chatboost.core.models import AttemptOutcome, WorkAttempt, WorkItem, WorkState
 from chatboost.core.work import kinds
 from chatboost.core.work.kinds import Dead, Decision, Defer, Done, Item, Retry
@@ -39,6 +40,15 @@ def finish(items: Sequence[Item], decisions: Mapping[int, Decision], *, now: dat
         _require(_remove_held(items), of=len(items))
 
 
+def finish_if_held(items: Sequence[Item], decisions: Mapping[int, Decision], *, now: datetime) -> int:
+    """Apply the decisions of those items that are still ours, as `finish` does; returns how many."""
+    if all(isinstance(decisions.get(item.id, Done()), Done) for item in items):
+        return _remove_held(items)
+    held = still_held(items)
+    finish_held(held, decisions, now=now)
+    return len(held)
+
+
 def require_held(items: Sequence[Item]) -> None:
     """Lock the items until the end of the transaction. Raises Fenced when any is no longer ours."""
     _require(len(still_held(items)), of=len(items))
@@ -62,8 +72,14 @@ def finish_held(items: Sequence[Item], decisions: Mapping[int, Decision], *, now
 def still_held(items: Sequence[Item]) -> list[Item]:
     """Return those items whose lease is still ours, locked until the end of the transaction."""
     # The id order is the lock order everywhere, so two workers can't deadlock.
-    ids = set(_leased(items).select_for_update().order_by("id").values_list("id", flat=True))
-    return [item for item in items if item.id in ids]
+    id_, ids = reads.among("id", [item.id for item in items])
+    token, tokens = reads.among("token", {item.token for item in items})
+    where = f"{id_} AND {token} AND state = 'leased'"
+    [found] = reads.fetch(
+        reads.Read(model=WorkItem, where=where, values=[ids, tokens], columns=("id",), is_locked=True)
+    )
+    held = {row_id for (row_id,) in found}
+    return [item for item in items if item.id in held]
 
 
 def count_fenced(count: int) -> None:

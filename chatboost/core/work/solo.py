@@ -29,6 +29,11 @@ def shared() -> Iterator[None]:
             _changed.notify_all()
 
 
+def is_wanted() -> bool:
+    """Tell whether somebody waits to be alone: who runs beside others should come to an end."""
+    return _waiting > 0
+
+
 @contextmanager
 def alone() -> Iterator[None]:
     """Run with nothing beside it."""

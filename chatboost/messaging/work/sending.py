@@ -13,13 +13,17 @@ import structlog
 from django.conf import settings
 
 from chatboost.core import clock, live
+from chatboost.core.db import reads
 from chatboost.core.db import rows as db_rows
 from chatboost.core.work.kinds import Decision, Defer, Done, EffectKind, Item, Retry
 from chatboost.messaging import gate
 from chatboost.messaging.models import (
     STATUS_RANK,
     AttemptState,
+    Bot,
     Channel,
+    Contact,
+    Conversation,
     DeliveryStatus,
     Message,
     MessageStatus,
@@ -42,6 +46,12 @@ logger = structlog.get_logger(__name__)
 
 # The first send and one more when silence is evidence. Attempts that the vendor refused don't count.
 MAX_UNCLEAR = 2
+
+CONVERSATIONS_OF = "id IN (SELECT conversation_id FROM messaging_message WHERE {message})"
+CONTACTS_OF = "id IN (SELECT contact_id FROM messaging_message WHERE {message})"
+CHANNEL_OF = "channel_id IN (SELECT channel_id FROM messaging_message WHERE {message})"
+CHANNELS_OF = "id IN (SELECT channel_id FROM messaging_message WHERE {message})"
+BOTS_OF = "id IN (SELECT bot_id FROM messaging_channel WHERE {channel})"
 
 OPEN_ATTEMPTS = [AttemptState.SENDING, AttemptState.UNKNOWN]
 
@@ -91,8 +101,7 @@ class SendKind(EffectKind[Intent, Outcome]):
     def prepare(self, items: Sequence[Item]) -> Mapping[int, Intent | Decision]:
         """Ask the gate again, record an attempt for each message that goes."""
         now = clock.now()
-        rows = _locked_to_send([item.subject_id for item in items])
-        pasts = _pasts(list(rows))
+        rows, pasts = _locked_to_send([item.subject_id for item in items])
         results: dict[int, Intent | Decision] = {}
         new: list[tuple[Item, SendAttempt]] = []
         for item in items:
@@ -114,8 +123,7 @@ class SendKind(EffectKind[Intent, Outcome]):
     def settle(self, results: Sequence[tuple[Item, Intent, Outcome | Exception]]) -> Mapping[int, Decision]:
         """Record what the vendor said."""
         now = clock.now()
-        rows = _locked([intent.message_id for _, intent, _ in results])
-        attempts = SendAttempt.objects.in_bulk([intent.attempt_id for _, intent, _ in results])
+        rows, attempts, early = _locked_to_settle(results)
         decisions: dict[int, Decision] = {}
         for item, intent, outcome in results:
             message, attempt = rows.get(intent.message_id), attempts.get(intent.attempt_id)
@@ -128,13 +136,13 @@ class SendKind(EffectKind[Intent, Outcome]):
             attempts.values(), ["state", "external_id", "error_code", "error_detail", "finished_at"]
         )
         _save(rows.values(), now)
-        _join_orphans(rows.values())
+        orphans.join(early)
         return decisions
 
     def on_dead(self, subject_ids: Sequence[int]) -> None:
         """Say that the message was given up; one that may have reached the person stays unclear."""
         rows = _locked(subject_ids)
-        pasts = _pasts(list(rows))
+        pasts = _pasts(SendAttempt.objects.filter(message_id__in=rows))
         for message in rows.values():
             if STATUS_RANK[MessageStatus(message.status)] < STATUS_RANK[MessageStatus.SENT]:
                 past = pasts.get(message.pk)
@@ -149,34 +157,60 @@ def _locked(message_ids: Sequence[int]) -> dict[int, Message]:
     return {message.pk: message for message in rows}
 
 
-def _locked_to_send(message_ids: Sequence[int]) -> dict[int, Message]:
-    """Return the messages with what the gate and the vendor want to know."""
-    rows = (
-        Message.objects.filter(pk__in=message_ids)
-        .select_related("conversation__contact")
-        .select_for_update(of=("self",))
-        .order_by("id")
+def _locked_to_send(message_ids: Sequence[int]) -> tuple[dict[int, Message], dict[int, Past]]:
+    """Return the messages with what the gate and the vendor want to know, and what was tried before."""
+    message, ids = reads.among("id", message_ids)
+    attempt, _ = reads.among("message_id", message_ids)
+    channel = CHANNELS_OF.format(message=message)
+    # Apart from the messages: to decrypt a channel's secrets for each of them takes longer than the query.
+    found, *around, attempts = reads.fetch(
+        reads.Read(model=Message, where=message, values=[ids], is_locked=True),
+        reads.Read(model=Conversation, where=CONVERSATIONS_OF.format(message=message), values=[ids]),
+        reads.Read(model=Contact, where=CONTACTS_OF.format(message=message), values=[ids]),
+        reads.Read(model=Channel, where=channel, values=[ids]),
+        reads.Read(model=Bot, where=BOTS_OF.format(channel=channel), values=[ids]),
+        reads.Read(model=SendAttempt, where=attempt, values=[ids]),
     )
-    found = {message.pk: message for message in rows}
-    # Apart from the messages: to decrypt a channel's secrets for each of them costs more than the query.
-    ids = {message.channel_id for message in found.values()}
-    loaded = Channel.objects.select_related("bot").in_bulk(ids)
-    for message in found.values():
-        message.channel = message.conversation.channel = loaded[message.channel_id]
-    return found
+    conversations, contacts, channels_, bots = ({row.pk: row for row in rows} for rows in around)
+    for way in channels_.values():
+        way.bot = bots[way.bot_id]
+    for row in found:
+        row.conversation, row.channel = conversations[row.conversation_id], channels_[row.channel_id]
+        row.conversation.contact, row.conversation.channel = contacts[row.contact_id], row.channel
+    return {row.pk: row for row in found}, _pasts(attempts)
 
 
-def _pasts(message_ids: Sequence[int]) -> dict[int, Past]:
-    attempts: dict[int, list[SendAttempt]] = {}
-    for attempt in SendAttempt.objects.filter(message_id__in=message_ids).order_by("number"):
-        attempts.setdefault(attempt.message_id, []).append(attempt)
+def _locked_to_settle(
+    results: Sequence[tuple[Item, Intent, Outcome | Exception]],
+) -> tuple[dict[int, Message], dict[int, SendAttempt], list[DeliveryStatus]]:
+    """Return the messages and attempts, and the statuses that overtook our knowing the vendor's id."""
+    message, message_ids = reads.among("id", [intent.message_id for _, intent, _ in results])
+    attempt, attempt_ids = reads.among("id", [intent.attempt_id for _, intent, _ in results])
+    taken = {outcome.external_id for _, _, outcome in results if isinstance(outcome, Accepted)}
+    external_id, external_ids = reads.among("external_id", taken)
+    rows, attempts, early = reads.fetch(
+        reads.Read(model=Message, where=message, values=[message_ids], is_locked=True),
+        reads.Read(model=SendAttempt, where=attempt, values=[attempt_ids]),
+        reads.Read(
+            model=DeliveryStatus,
+            where=f"message_id IS NULL AND {external_id} AND {CHANNEL_OF.format(message=message)}",
+            values=[external_ids, message_ids],
+        ),
+    )
+    return {row.pk: row for row in rows}, {row.pk: row for row in attempts}, early
+
+
+def _pasts(attempts: Iterable[SendAttempt]) -> dict[int, Past]:
+    by_message: dict[int, list[SendAttempt]] = {}
+    for attempt in sorted(attempts, key=lambda row: row.number):
+        by_message.setdefault(attempt.message_id, []).append(attempt)
     return {
         message_id: Past(
             rows[-1],
             sum(row.state in OPEN_ATTEMPTS for row in rows),
             any(row.state == AttemptState.ACCEPTED for row in rows),
         )
-        for message_id, rows in attempts.items()
+        for message_id, rows in by_message.items()
     }
 
 
@@ -309,15 +343,3 @@ def _save(messages_: Iterable[Message], now: datetime) -> None:
     for conversation_id in {message.conversation_id for message in changed}:
         live.changed(f"conversation:{conversation_id}")
     failures.tell_senders(changed)
-
-
-def _join_orphans(rows: Iterable[Message]) -> None:
-    """Statuses that overtook our own commit of the vendor's id."""
-    sent = [message for message in rows if message.external_id]
-    if sent:
-        waiting = DeliveryStatus.objects.filter(
-            message=None,
-            channel_id__in={message.channel_id for message in sent},
-            external_id__in=[message.external_id for message in sent],
-        )
-        orphans.join(list(waiting))
