@@ -74,9 +74,11 @@ class _Loop:
             total = count = self._claim_and_start(calls)
             while calls:
                 calls.settle_some()
-                has_room = len(calls) <= _limit() - _limit() // 3
-                if count and has_room and not self._must_end():
-                    count = self._claim_and_start(calls)
+                # What is under way when a process dies is tried again item by item: no more than keeps the
+                # threads busy.
+                most = min(_limit(), 2 * settings.SEND_THREADS)
+                if count and len(calls) <= most - most // 3 and not self._must_end():
+                    count = self._claim_and_start(calls, limit=most - len(calls))
                     total += count
         return total
 
@@ -111,9 +113,9 @@ class _Loop:
                 calls.settle_some()
         return count
 
-    def _claim_and_start(self, calls: Calls, *, suspect: bool = False) -> int:
+    def _claim_and_start(self, calls: Calls, *, limit: int | None = None, suspect: bool = False) -> int:
         lease_ends = time.monotonic() + settings.WORK_LEASE.total_seconds()
-        limit = _limit() - len(calls)
+        limit = limit or _limit()
         items = claim.claim(self._queue, limit=limit, now=self._now(), kinds=self._names, suspect=suspect)
         if items:
             failpoints.reach("work.claimed")
