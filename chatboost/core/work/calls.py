@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import transaction
 
 from chatboost.core.db import trips
+from chatboost.core.db.retry import retry_tx
 from chatboost.core.work import failpoints, finish
 from chatboost.core.work.kinds import EffectKind, Item
 
@@ -107,13 +108,8 @@ def _outcome(future: Future[Any]) -> Any:
 
 def _settle(kind: EffectKind[Any, Any], results: Sequence[Result], now: Callable[[], datetime]) -> None:
     try:
-        with transaction.atomic(), trips.gathered():
-            decisions = kind.settle(results)
-            failpoints.reach("work.effect_settled")
-            held_count = finish.finish_if_held([item for item, _, _ in results], decisions, now=now())
-            failpoints.reach("work.effect_finished")
+        held_count = retry_tx(lambda: _save_outcomes(kind, results, now))
         failpoints.reach("work.effect_committed")
-        finish.count_fenced(len(results) - held_count)
     except Exception:
         # The intent stays recorded; when the lease ends, the kind finds it and reconciles.
         if len(results) == 1:
@@ -121,3 +117,15 @@ def _settle(kind: EffectKind[Any, Any], results: Sequence[Result], now: Callable
             return
         for result in results:
             _settle(kind, [result], now)
+        return
+    finish.count_fenced(len(results) - held_count)
+
+
+def _save_outcomes(kind: EffectKind[Any, Any], results: Sequence[Result], now: Callable[[], datetime]) -> int:
+    """Record what came of the calls; returns how many items were still ours."""
+    with transaction.atomic(), trips.gathered():
+        decisions = kind.settle(results)
+        failpoints.reach("work.effect_settled")
+        held_count = finish.finish_if_held([item for item, _, _ in results], decisions, now=now())
+        failpoints.reach("work.effect_finished")
+    return held_count

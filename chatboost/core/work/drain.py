@@ -12,6 +12,7 @@ from django.db import connection, transaction
 
 from chatboost.core import clock
 from chatboost.core.db import trips
+from chatboost.core.db.retry import retry_tx
 from chatboost.core.work import claim, failpoints, finish, holds, kinds, solo
 from chatboost.core.work.calls import Calls
 from chatboost.core.work.kinds import BatchKind, Dead, Decision, EffectKind, Item, Retry
@@ -87,6 +88,8 @@ class _Loop:
 
     def has_suspect(self, *, at_once: bool = False) -> bool:
         """Look for an item that crashed a worker, now or when it is time to."""
+        if not solo.is_possible():
+            return False
         if not at_once and time.monotonic() - self._looked_at < SUSPECT_INTERVAL:
             return False
         if not claim.has_suspect(self._queue, now=self._now(), kinds=self._names):
@@ -96,11 +99,11 @@ class _Loop:
 
     def run_suspects(self) -> int:
         """Run suspects, each alone, for a moment; returns how many."""
-        self._looked_at = time.monotonic()
-        slice_ends = self._looked_at + SUSPECT_SLICE
         total = 0
-        with solo.alone():
-            while self._run_suspect():
+        with solo.alone() as is_alone:
+            self._looked_at = time.monotonic()
+            slice_ends = self._looked_at + SUSPECT_SLICE
+            while is_alone and self._run_suspect():
                 total += 1
                 if time.monotonic() >= slice_ends or self.is_over():
                     break
@@ -153,15 +156,7 @@ def _limit() -> int:
 
 def _run_batch(kind: BatchKind[Any, Any], items: Sequence[Item], now: Callable[[], datetime]) -> None:
     try:
-        with transaction.atomic(), trips.gathered():
-            context = kind.load(items)
-            failpoints.reach("work.loaded")
-            results = [kind.apply(item, context) for item in items]
-            failpoints.reach("work.applied")
-            kind.save(results, context)
-            failpoints.reach("work.batch_saved")
-            finish.finish(items, {}, now=now())
-            failpoints.reach("work.batch_finished")
+        retry_tx(lambda: _save_batch(kind, items, now))
         failpoints.reach("work.batch_committed")
     except Exception as error:
         if len(items) > 1:
@@ -169,6 +164,18 @@ def _run_batch(kind: BatchKind[Any, Any], items: Sequence[Item], now: Callable[[
                 _run_batch(kind, [item], now)
             return
         _fail(items, error, now())
+
+
+def _save_batch(kind: BatchKind[Any, Any], items: Sequence[Item], now: Callable[[], datetime]) -> None:
+    with transaction.atomic(), trips.gathered():
+        context = kind.load(items)
+        failpoints.reach("work.loaded")
+        results = [kind.apply(item, context) for item in items]
+        failpoints.reach("work.applied")
+        kind.save(results, context)
+        failpoints.reach("work.batch_saved")
+        finish.finish(items, {}, now=now())
+        failpoints.reach("work.batch_finished")
 
 
 def _begin_effects(
@@ -179,13 +186,7 @@ def _begin_effects(
     ends: float,
 ) -> None:
     try:
-        with transaction.atomic(), trips.gathered():
-            prepared = kind.prepare(items)
-            failpoints.reach("work.intent_saved")
-            decided = {id_: value for id_, value in prepared.items() if isinstance(value, Decision)}
-            # Nobody records an intent for an item that is somebody else's by now.
-            finish.require_held(items)
-            finish.finish_held([item for item in items if item.id in decided], decided, now=now())
+        intents = retry_tx(lambda: _save_intents(kind, items, now))
         failpoints.reach("work.intent_committed")
     except Exception as error:
         if len(items) > 1:
@@ -194,8 +195,22 @@ def _begin_effects(
             return
         _fail(items, error, now())
         return
+    calls.make(kind, intents, ends)
+
+
+def _save_intents(
+    kind: EffectKind[Any, Any], items: Sequence[Item], now: Callable[[], datetime]
+) -> list[tuple[Item, Any]]:
+    """Record what is about to be done; returns the calls that are left to make."""
+    with transaction.atomic(), trips.gathered():
+        prepared = kind.prepare(items)
+        failpoints.reach("work.intent_saved")
+        decided = {id_: value for id_, value in prepared.items() if isinstance(value, Decision)}
+        # Nobody records an intent for an item that is somebody else's by now.
+        finish.require_held(items)
+        finish.finish_held([item for item in items if item.id in decided], decided, now=now())
     pending = [item for item in items if item.id in prepared and item.id not in decided]
-    calls.make(kind, [(item, prepared[item.id]) for item in pending], ends)
+    return [(item, prepared[item.id]) for item in pending]
 
 
 def _fail(items: Sequence[Item], error: Exception, now: datetime) -> None:
@@ -207,10 +222,13 @@ def _fail(items: Sequence[Item], error: Exception, now: datetime) -> None:
 
 
 def _decide(items: Sequence[Item], decisions: dict[int, Decision], now: datetime) -> None:
-    try:
+    def decide() -> None:
         with transaction.atomic():
             finish.finish(items, decisions, now=now)
             failpoints.reach("work.failing")
+
+    try:
+        retry_tx(decide)
         failpoints.reach("work.failed")
     except finish.Fenced:
         finish.count_fenced(len(items))

@@ -5,13 +5,20 @@ dies again nobody else is suspected, and nobody else's crash is put on it.
 """
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+# Seconds for which all others may be kept from beginning, and the pause before they are again: a vendor
+# that hangs would otherwise hold up every loop of the process.
+PATIENCE = 1.0
+PAUSE = 5.0
 
 _changed = threading.Condition()
 _running = 0
 _is_alone = False
 _waiting = 0
+_not_before = float("-inf")
 
 
 @contextmanager
@@ -29,23 +36,43 @@ def shared() -> Iterator[None]:
             _changed.notify_all()
 
 
+def is_possible() -> bool:
+    """Tell whether it is worth asking: not soon after somebody waited in vain."""
+    return time.monotonic() >= _not_before
+
+
 def is_wanted() -> bool:
     """Tell whether somebody waits to be alone: who runs beside others should come to an end."""
     return _waiting > 0
 
 
 @contextmanager
-def alone() -> Iterator[None]:
-    """Run with nothing beside it."""
-    global _is_alone, _waiting
+def alone() -> Iterator[bool]:
+    """Run with nothing beside it. Yields whether that is so: what runs may take too long to wait for."""
+    is_mine = _become_alone()
+    try:
+        yield is_mine
+    finally:
+        if is_mine:
+            _end_alone()
+
+
+def _become_alone() -> bool:
+    global _is_alone, _waiting, _not_before
     with _changed:
         _waiting += 1
-        _changed.wait_for(lambda: not _is_alone and not _running)
+        is_mine = _changed.wait_for(lambda: not _is_alone and not _running, PATIENCE)
         _waiting -= 1
-        _is_alone = True
-    try:
-        yield
-    finally:
-        with _changed:
-            _is_alone = False
+        if is_mine:
+            _is_alone = True
+        else:
+            _not_before = time.monotonic() + PAUSE
             _changed.notify_all()
+        return is_mine
+
+
+def _end_alone() -> None:
+    global _is_alone
+    with _changed:
+        _is_alone = False
+        _changed.notify_all()
