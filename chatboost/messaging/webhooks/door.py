@@ -65,27 +65,21 @@ class Door:
             return
         headers = _headers(scope)
         request_id = _request_id(headers)
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            try:
-                answer = await self._answer(found.group(1), headers, receive)
-            except VendorLeft:
-                return
+        try:
+            answer = await self._answer(found.group(1), headers, receive)
+        except VendorLeft:
+            return
+        except Exception as error:
+            # Bound here and not around it all: to bind costs as much as to verify.
+            with structlog.contextvars.bound_contextvars(request_id=request_id):
+                answer = _refusal(error)
         await _send(send, request_id, *answer)
 
     async def _answer(
         self, channel: str | None, headers: Mapping[bytes, bytes], receive: Receive
     ) -> tuple[int, bytes, bytes]:
-        """Return status, content type and body."""
-        try:
-            accepted = await self._accept(channel, headers, receive)
-        except DomainError as error:
-            return _problem(error.status, error.code, error.message)
-        except Overloaded:
-            return _problem(503, "overloaded", "Too many deliveries at once.")
-        except VendorLeft:
-            raise
-        except Exception as error:
-            return _failure(error)
+        """Return status, content type and body. Raises: VendorLeft, and whatever `Committer.accept` does."""
+        accepted = await self._accept(channel, headers, receive)
         told = {"status": "ok", "parts": accepted.parts, "new": accepted.new}
         return 200, _JSON, json.dumps(told).encode()
 
@@ -150,7 +144,11 @@ async def _body(receive: Receive, headers: Mapping[bytes, bytes]) -> AsyncIterat
         is_open = message.get("more_body", False)
 
 
-def _failure(error: Exception) -> tuple[int, bytes, bytes]:
+def _refusal(error: Exception) -> tuple[int, bytes, bytes]:
+    if isinstance(error, DomainError):
+        return _problem(error.status, error.code, error.message)
+    if isinstance(error, Overloaded):
+        return _problem(503, "overloaded", "Too many deliveries at once.")
     if outage.is_outage(error):
         logger.error("database_unavailable", error=str(error))
         return _problem(503, "database_unavailable", "The database is away.")

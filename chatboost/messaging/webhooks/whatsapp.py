@@ -9,11 +9,16 @@ import structlog
 from django.conf import settings
 from django.db.models import QuerySet
 
+from chatboost.core.db import reads
 from chatboost.core.db.retry import retry_tx
 from chatboost.core.errors import DomainError, Forbidden, NotFound
 from chatboost.messaging.models import WHATSAPP_KINDS, Channel
+from chatboost.messaging.selectors.channels import SECRETS
 from chatboost.messaging.services import receipts
 from chatboost.messaging.webhooks import signature, whatsapp_payload
+from teams.models import Organization
+
+ORGANIZATIONS_OF = "id IN (SELECT organization_id FROM messaging_channel WHERE {channel})"
 
 logger = structlog.get_logger(__name__)
 
@@ -89,13 +94,7 @@ def open_delivery(
 def address(opened: Sequence[Opened]) -> list[list[receipts.Delivered]]:
     """Find the channels of all deliveries' parts, in one query; parts that are nobody's are dropped."""
     numbers = {part.phone_number_id for each in opened if each.own is None for part in each.parts} - {""}
-    # Secrets stay where they are: to decrypt them costs more than the rest.
-    found = (
-        _whatsapp_channels()
-        .filter(external_id__in=numbers)
-        .only("external_id", "organization_id", "organization__is_active")
-    )
-    shared = {row.external_id: row for row in found}
+    shared = _channels_of(numbers) if numbers else {}
     return [_ours(each.parts, {each.own.external_id: each.own} if each.own else shared) for each in opened]
 
 
@@ -122,6 +121,22 @@ def challenge(mode: str, token: str, answer: str, *, channel_uuid: UUID | None =
     if mode != "subscribe" or not is_ours:
         raise Forbidden("The verify token does not match.", code="invalid_verify_token")
     return answer
+
+
+def _channels_of(numbers: Collection[str]) -> dict[str, Channel]:
+    """Return the channels that have these numbers, and whose they are; one round trip."""
+    number, numbers_ = reads.among("external_id", numbers)
+    kind, kinds = reads.among("kind", WHATSAPP_KINDS)
+    where, values = f"{number} AND {kind}", [numbers_, kinds]
+    found, organizations = reads.fetch(
+        # Secrets stay where they are: to decrypt them costs more than the rest.
+        reads.Read(model=Channel, where=where, values=values, without=SECRETS),
+        reads.Read(model=Organization, where=ORGANIZATIONS_OF.format(channel=where), values=values),
+    )
+    owner_of = {row.pk: row for row in organizations}
+    for row in found:
+        row.organization = owner_of[row.organization_id]
+    return {row.external_id: row for row in found}
 
 
 def _secrets(own: Channel | None) -> Sequence[str]:
