@@ -1,6 +1,7 @@
 """What people change about getting into their own account, in the installation's audit log.
 
-allauth writes these rows, and says so by signals; nothing starts from here.
+allauth writes these rows, and says so by signals. Nothing starts from here, but a password that was reset by
+mail proves the address.
 """
 
 from typing import Any
@@ -11,6 +12,8 @@ from allauth.socialaccount import signals as social_signals
 from django.dispatch import Signal
 
 from chatboost.core import audit
+from teams.models import User
+from teams.services import addresses
 
 INSTALLATION = 0
 
@@ -23,6 +26,7 @@ def watch() -> None:
         (mfa_signals.authenticator_reset, "user.second_step_renewed"),
     ):
         _listen(signal, verb, lambda news: (news["user"], {"kind": (None, news["authenticator"].type)}))
+    account_signals.password_reset.connect(_reclaim, weak=False, dispatch_uid="teams.reclaim")
     _listen(
         social_signals.social_account_added,
         "user.google_connected",
@@ -46,6 +50,10 @@ def watch() -> None:
         "user.email_proved",
         lambda news: (news["email_address"].user, {"email": (None, _text(news["email_address"]))}),
     )
+
+
+def _reclaim(sender: Any, user: User, **news: Any) -> None:
+    addresses.reclaim(user)
 
 
 def _listen(signal: Signal, verb: str, read: Any) -> None:

@@ -4,6 +4,8 @@ from typing import Any
 
 import structlog
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.flows.signup import send_unknown_account_mail
+from allauth.account.models import EmailAddress
 from allauth.core import context as allauth_context
 from allauth.core.internal import ratelimit
 from allauth.mfa.adapter import DefaultMFAAdapter
@@ -18,7 +20,7 @@ from chatboost.core import audit, fields, limits, mail
 from chatboost.core.errors import ValidationFailed
 from chatboost.core.mail import Rendered
 from teams.models import User
-from teams.services import sessions
+from teams.services import addresses, sessions
 
 logger = structlog.get_logger(__name__)
 
@@ -58,6 +60,20 @@ class AccountAdapter(DefaultAccountAdapter):
         super().set_password(user, password)
         audit.record(actor=user, verb="user.password_changed", object=user)
         sessions.announce(user.pk)
+
+    def send_password_reset_mail(self, user: User, email: str, context: dict[str, Any]) -> None:
+        """Write to an address by whose mail the account may be opened; to any other as to a stranger."""
+        if addresses.may_reset(user, email):
+            super().send_password_reset_mail(user, email, context)
+        else:
+            send_unknown_account_mail(allauth_context.request, email)
+
+    @transaction.atomic
+    def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
+        """Note that an address is proved; the first one closes the doors that were opened before it."""
+        if email_address.email == email_address.user.email:
+            addresses.begin_anew(email_address.user)
+        return bool(super().confirm_email(request, email_address))
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Count a try before the password is looked at. Raises: ValidationError (`too_many_login_attempts`).

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from allauth.account.adapter import get_adapter
+from allauth.account.forms import AddEmailForm as AllauthAddEmailForm
 from allauth.account.forms import SignupForm as AllauthSignupForm
 from django import forms
 from django.contrib.auth.password_validation import password_validators_help_text_html
@@ -10,7 +12,7 @@ from django.utils.functional import lazy
 
 from chatboost.core.errors import DomainError
 from teams.models import User
-from teams.services import passwords, registration
+from teams.services import addresses, passwords, registration
 
 
 class SignupForm(AllauthSignupForm):
@@ -28,6 +30,13 @@ class SignupForm(AllauthSignupForm):
     )
     field_order = ["name", "organization_name", "email", "password1"]
 
+    def validate_unique_email(self, value: str) -> str:
+        """Refuse an address that is somebody's; one that is only claimed by somebody is free."""
+        if addresses.is_taken(value):
+            raise get_adapter().validation_error("email_taken")
+        self.account_already_exists = False
+        return value
+
     def save(self, request: HttpRequest) -> User:
         """Register. Raises: ValidationFailed (`email_taken`) when another request was faster."""
         data: dict[str, Any] = self.cleaned_data
@@ -37,6 +46,16 @@ class SignupForm(AllauthSignupForm):
             name=data["name"],
             organization_name=data["organization_name"],
         )
+
+
+class AddEmailForm(AllauthAddEmailForm):
+    """A further address of an account."""
+
+    def clean_email(self) -> str:
+        """Refuse it while nobody has proved to read the mail of the account's own."""
+        if not addresses.is_proved(self.user):
+            raise forms.ValidationError(f"Confirm {self.user.email} first, by the link in the mail to it.")
+        return str(super().clean_email())
 
 
 class NewMemberForm(forms.Form):

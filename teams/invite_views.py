@@ -26,7 +26,7 @@ from teams.errors import Unauthenticated
 from teams.forms import NewMemberForm
 from teams.models import Invite, Membership, User
 from teams.roles import Role
-from teams.services import invites, organization_choice
+from teams.services import addresses, invites, organization_choice
 
 SESSION_KEY = "invite_key"
 CONSOLE = "/admin/"
@@ -72,7 +72,7 @@ class InviteView(View):
             return self._switch()
         if isinstance(request.user, User):
             return self._join(request.user)
-        if invites.has_account(self.invite.email):
+        if addresses.is_taken(self.invite.email):
             return HttpResponseRedirect(_sign_in())
         form = NewMemberForm(request.POST, email=self.invite.email)
         return self._join_as_new(form) if form.is_valid() else self._page(form, status=400)
@@ -119,8 +119,8 @@ class InviteView(View):
             "invite": self.invite,
             "role": Role(self.invite.role).label,
             "form": form,
-            "is_right_person": isinstance(user, User) and invites.is_for(self.invite, user),
-            "has_account": invites.has_account(self.invite.email),
+            "is_right_person": isinstance(user, User) and addresses.belongs_to(user, self.invite.email),
+            "has_account": addresses.is_taken(self.invite.email),
             "sign_in_url": _sign_in(),
             "redirect_field_value": reverse("invite"),
         }

@@ -1,12 +1,15 @@
 """Account pages that allauth does not have, or that say more here; they come before its own."""
 
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, re_path
 
 from teams import invite_views, security_views, views
 
 urlpatterns: list[URLPattern] = [
     path("login/", views.LoginView.as_view(), name="account_login"),
     path("signup/", views.SignupView.as_view(), name="account_signup"),
+    re_path(
+        r"^confirm-email/(?P<key>[-:\w]+)/$", views.ConfirmEmailView.as_view(), name="account_confirm_email"
+    ),
     path("organization/", views.choose_organization, name="choose_organization"),
     path("no-organization/", views.no_organization, name="no_organization"),
     path("invite/", invite_views.InviteView.as_view(), name="invite"),

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from allauth.account.views import ConfirmEmailView as AllauthConfirmEmailView
 from allauth.account.views import LoginView as AllauthLoginView
 from allauth.account.views import SignupView as AllauthSignupView
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -51,6 +53,24 @@ class SignupView(AllauthSignupView):
         except ValidationFailed as refusal:
             form.add_error("email" if "email" in refusal.errors else None, refusal.message)
             response = self.form_invalid(form)
+        return response
+
+
+class ConfirmEmailView(AllauthConfirmEmailView):
+    """The page behind the link that proves an address.
+
+    It asks for the account's password: else somebody could have another confirm, with a click in a mail, the
+    account that they have made with the other's address.
+    """
+
+    def post(self, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Confirm, or have the account's owner sign in first."""
+        user_id = self.get_object().email_address.user_id
+        if self.request.user.pk != user_id:
+            self.logout()
+            messages.info(self.request, "Sign in to confirm the address.")
+            return redirect_to_login(self.request.path)
+        response: HttpResponse = super().post(*args, **kwargs)
         return response
 
 

@@ -276,6 +276,7 @@ ACCOUNT_PREVENT_ENUMERATION = True
 # Beside allauth's own limits: wrong passwords for one account, from whatever addresses that it was never
 # used from. From one address it is five in five minutes.
 ACCOUNT_RATE_LIMITS = {"login_failed_elsewhere": "50/h/key"}
+ACCOUNT_FORMS = {"add_email": "teams.forms.AddEmailForm"}
 ACCOUNT_ADAPTER = "teams.accounts.AccountAdapter"
 MFA_ADAPTER = "teams.accounts.MFAAdapter"
 MFA_TOTP_ISSUER = "ChatBoost"

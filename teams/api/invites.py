@@ -18,7 +18,7 @@ from teams.api.organizations import ORGANIZATION_ID
 from teams.api.permissions import RoleInPath
 from teams.models import Invite, Membership, User
 from teams.selectors import memberships
-from teams.services import invites
+from teams.services import addresses, invites
 
 INVITATION_ID = OpenApiParameter("invitation_id", ID, OpenApiParameter.PATH)
 MANAGE = "teams.manage_members"
@@ -154,7 +154,7 @@ class AcceptView(View):
 
 def _newcomer(key: str, data: dict[str, Any]) -> Membership:
     invite = invites.find_by_key(key)
-    if invites.has_account(invite.email):
+    if addresses.is_taken(invite.email):
         raise invites.sign_in_required()
     if "password" not in data:
         message = "A new account needs a password."

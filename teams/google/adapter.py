@@ -8,7 +8,6 @@ open, or where the address is invited.
 
 from typing import Any
 
-from allauth.account.models import EmailAddress
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialApp
@@ -20,13 +19,14 @@ from django.shortcuts import render
 
 from teams import google
 from teams.models import User
-from teams.services import invites, organizations, registration
+from teams.services import addresses, invites, organizations, registration
 
 UNVERIFIED = "Google has not verified the address of this account, so it can't be used here."
 ACCOUNT_EXISTS = (
     "There is an account with this address already. Sign in with its password, then connect Google under "
     "“Security” in your account."
 )
+UNPROVED = "Confirm the address of your account first, by the link in the mail that we sent there."
 OTHER_ADDRESS = "Connect the Google account that has the address of your account here."
 
 
@@ -54,14 +54,16 @@ class GoogleAccountAdapter(DefaultSocialAccountAdapter):
             raise _refusal(request, UNVERIFIED)
         if sociallogin.state.get("process") == AuthProcess.CONNECT:
             user = request.user
-            if isinstance(user, User) and email not in _addresses_of(user):
-                raise _refusal(request, OTHER_ADDRESS)
-        elif not sociallogin.is_existing and _is_taken(email):
-            raise _refusal(request, ACCOUNT_EXISTS)
+            if isinstance(user, User):
+                _check_connection(request, user, email)
+        elif not sociallogin.is_existing:
+            if addresses.is_taken(email):
+                raise _refusal(request, ACCOUNT_EXISTS)
+            addresses.drop_claims(email)
 
     def can_authenticate_by_email(self, login: Any, email: str) -> bool:
         """Tell whether the account with this address has proved it too."""
-        return EmailAddress.objects.filter(email__iexact=email, verified=True, user__is_active=True).exists()
+        return bool(addresses.verified(email).filter(user__is_active=True).exists())
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
         """Tell whether a stranger may come in this way: by open registration, or because they are invited."""
@@ -95,15 +97,11 @@ def _verified(sociallogin: Any) -> str:
     return next(found, "").lower()
 
 
-def _addresses_of(user: User) -> set[str]:
-    rows = EmailAddress.objects.filter(user=user, verified=True).values_list("email", flat=True)
-    return {user.email, *(email.lower() for email in rows)}
-
-
-def _is_taken(email: str) -> bool:
-    return (
-        User.objects.filter(email=email).exists() or EmailAddress.objects.filter(email__iexact=email).exists()
-    )
+def _check_connection(request: HttpRequest, user: User, email: str) -> None:
+    if not addresses.is_proved(user):
+        raise _refusal(request, UNPROVED)
+    if not addresses.belongs_to(user, email):
+        raise _refusal(request, OTHER_ADDRESS)
 
 
 def _refusal(request: HttpRequest, reason: str) -> ImmediateHttpResponse:

@@ -12,7 +12,6 @@ from typing import Any, Protocol
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
@@ -27,7 +26,7 @@ from teams.errors import Gone, TooManyAttempts, Unauthenticated
 from teams.models import Invite, InviteState, Membership, Organization, User
 from teams.roles import RANK, Role
 from teams.selectors import memberships
-from teams.services import organizations, registration
+from teams.services import addresses, organizations, registration
 
 MANAGE = "teams.manage_members"
 TEMPLATE = "invite"
@@ -152,7 +151,7 @@ def accept(*, key: str, user: User) -> Membership:
     Raises: Forbidden (`wrong_account`) unless it was sent to this user's address, and as `find`.
     """
     invite = _locked_by_key(key)
-    if not is_for(invite, user):
+    if not addresses.belongs_to(user, invite.email):
         raise Forbidden("This invite was sent to another address.", code="wrong_account")
     return _take(invite, user)
 
@@ -165,22 +164,10 @@ def accept_as_new(*, key: str, password: str, name: str = "") -> Membership:
         (`weak_password`), and as `find`.
     """
     invite = _locked_by_key(key)
-    if has_account(invite.email):
+    if addresses.is_taken(invite.email):
         raise sign_in_required()
-    # Somebody may have put the address, unproven, beside their own.
-    EmailAddress.objects.filter(email__iexact=invite.email, verified=False).delete()
     user = registration.create_user(email=invite.email, password=password, name=name, is_email_verified=True)
     return _take(invite, user)
-
-
-def is_for(invite: Invite, user: User) -> bool:
-    """Tell whether the invite was sent to the user's address, or to a further one that they have proved."""
-    return user.email == invite.email or _proved(invite.email).filter(user=user).exists()
-
-
-def has_account(email: str) -> bool:
-    """Tell whether somebody signs in with this address, or has proved that it is theirs."""
-    return User.objects.filter(email=email).exists() or _proved(email).exists()
 
 
 def is_awaited(email: str) -> bool:
@@ -324,7 +311,8 @@ def _take(invite: Invite, user: User) -> Membership:
         membership = organizations.add_member(organization=invite.organization, user=user, role=invite.role)
     invite.accepted_at, invite.accepted_by = clock.now(), user
     invite.save(update_fields=["accepted_at", "accepted_by"])
-    _prove(user, invite.email)
+    # The token was nowhere else but in the address's mail.
+    addresses.prove(user, invite.email)
     audit.record(
         actor=user,
         verb="invite.accepted",
@@ -332,18 +320,6 @@ def _take(invite: Invite, user: User) -> Membership:
         changes={"member": (None, user), "role": (None, membership.role)},
     )
     return membership
-
-
-def _prove(user: User, email: str) -> None:
-    """Note that the user reads this address's mail: the token was nowhere else."""
-    if _proved(email).exclude(user=user).exists():
-        return
-    if not EmailAddress.objects.filter(user=user, email__iexact=email).update(verified=True):
-        EmailAddress.objects.create(user=user, email=email, primary=user.email == email, verified=True)
-
-
-def _proved(email: str) -> Any:
-    return EmailAddress.objects.filter(email__iexact=email, verified=True)
 
 
 def _members(organization: Organization, email: str) -> Any:

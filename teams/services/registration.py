@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 
 from chatboost.core.errors import Forbidden, ValidationFailed
 from teams.models import Organization, User
-from teams.services import organizations, passwords
+from teams.services import addresses, organizations, passwords
 
 
 @transaction.atomic
@@ -34,7 +34,7 @@ def create_user(*, email: str, password: str | None, name: str = "", is_email_ve
     Raises: ValidationFailed (`email_taken`, `weak_password`).
     """
     email = email.strip().lower()
-    if User.objects.filter(email=email).exists() or EmailAddress.objects.filter(email=email).exists():
+    if addresses.is_taken(email):
         raise _email_taken()
     if password is not None:
         passwords.check_strength(password, user=User(email=email, name=name), field="password")
@@ -43,6 +43,7 @@ def create_user(*, email: str, password: str | None, name: str = "", is_email_ve
             user = User.objects.create_user(email, password, name=name)
     except IntegrityError as error:
         raise _email_taken() from error
+    addresses.drop_claims(user.email)
     EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=is_email_verified)
     return user
 

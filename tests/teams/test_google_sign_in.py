@@ -221,6 +221,15 @@ def test_second_step_is_asked_after_google_too(client: Client, visit: Visit) -> 
     assert not is_in(client)
 
 
+def test_address_that_somebody_only_claims_does_not_keep_its_owner_out(client: Client, visit: Visit) -> None:
+    EmailAddress.objects.create(user=factories.user(), email=ADDRESS)
+
+    visit(client)
+
+    assert is_in(client)
+    assert EmailAddress.objects.get(email=ADDRESS).user == User.objects.get(email=ADDRESS)
+
+
 # Connecting
 
 
@@ -250,6 +259,18 @@ def test_another_address_is_not_connected(
     page = visit(client, process="connect")
 
     assert page.status_code == 403
+    assert not SocialAccount.objects.exists()
+
+
+def test_account_whose_address_nobody_has_proved_takes_no_google_account(
+    client: Client, member: User, visit: Visit
+) -> None:
+    EmailAddress.objects.filter(user=member).update(verified=False)
+
+    page = visit(client, process="connect")
+
+    assert page.status_code == 403
+    assert "Confirm the address" in text_of(page)
     assert not SocialAccount.objects.exists()
 
 

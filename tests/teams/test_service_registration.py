@@ -38,12 +38,21 @@ def test_register_name_without_latin_letters_gets_a_slug() -> None:
 
 def test_create_user_address_of_anothers_second_mailbox_is_taken() -> None:
     other = factories.user()
-    EmailAddress.objects.create(user=other, email="second@example.com")
+    EmailAddress.objects.create(user=other, email="second@example.com", verified=True)
 
     with pytest.raises(ValidationFailed) as refusal:
         registration.create_user(email="Second@Example.com", password=None)
 
     assert refusal.value.code == "email_taken"
+
+
+def test_create_user_address_that_somebody_only_claims_is_free() -> None:
+    other = factories.user()
+    EmailAddress.objects.create(user=other, email="second@example.com")
+
+    user = registration.create_user(email="Second@Example.com", password=None)
+
+    assert EmailAddress.objects.get(email="second@example.com").user == user
 
 
 def test_create_given_slug_twice_is_refused() -> None:
