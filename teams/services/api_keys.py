@@ -15,6 +15,7 @@ from chatboost.core.errors import Forbidden, ValidationFailed
 from teams import limits, roles
 from teams.models import ApiKey, Organization, User
 from teams.roles import Role
+from teams.services import reach
 
 # Writing the time of each use would make every read a write.
 LAST_USED_PACE = timedelta(minutes=1)
@@ -44,8 +45,8 @@ def create(
     """
     _check_scopes(role, scopes)
     _check_expiry(expires_at)
-    if actor is not None:
-        _check_reach(actor, organization, scopes or roles.permissions_of(role))
+    if not reach.holds(actor, organization, scopes or roles.permissions_of(role)):
+        raise Forbidden("A key can't hold more than you do.", code="beyond_your_role")
     limits.check(organization, "api_keys")
     prefix, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     key = ApiKey(
@@ -105,11 +106,6 @@ def _check_expiry(expires_at: datetime | None) -> None:
     if expires_at is not None and expires_at <= clock.now():
         message = "The expiry lies in the past."
         raise ValidationFailed(message, code="expiry_in_the_past", errors={"expires_at": [message]})
-
-
-def _check_reach(actor: Actor, organization: Organization, wanted: Sequence[str]) -> None:
-    if not all(actor.has_perm(permission, organization) for permission in wanted):
-        raise Forbidden("A key can't hold more than you do.", code="beyond_your_role")
 
 
 def _digest(secret: str) -> str:

@@ -25,8 +25,7 @@ from teams import limits, roles
 from teams.errors import Gone, TooManyAttempts, Unauthenticated
 from teams.models import Invite, InviteState, Membership, Organization, User
 from teams.roles import RANK, Role
-from teams.selectors import memberships
-from teams.services import addresses, organizations, registration
+from teams.services import addresses, organizations, reach, registration
 
 MANAGE = "teams.manage_members"
 TEMPLATE = "invite"
@@ -52,7 +51,7 @@ def create(*, organization: Organization, email: str, role: str, actor: Actor | 
     """
     email = _address(email)
     organizations.lock(organization.pk)
-    _check_reach(actor, organization, role)
+    reach.check(actor, organization, role)
     if _members(organization, email).exists():
         raise Conflict("This person is a member already.", code="already_member")
     _make_room(organization, email)
@@ -80,7 +79,7 @@ def resend(*, invite: Invite, actor: Actor | None = None) -> Invite:
     """
     organizations.lock(invite.organization_id)
     row = _locked(invite)
-    _check_reach(actor, row.organization, row.role)
+    reach.check(actor, row.organization, row.role)
     if row.state == InviteState.EXPIRED:
         limits.check(row.organization, "members")
     elif row.state != InviteState.PENDING:
@@ -106,7 +105,7 @@ def revoke(*, invite: Invite, actor: Actor | None = None) -> bool:
     """
     organizations.lock(invite.organization_id)
     row = _locked(invite)
-    _check_reach(actor, row.organization, row.role)
+    reach.check(actor, row.organization, row.role)
     if row.state == InviteState.ACCEPTED:
         raise Conflict("This invite is accepted: remove the member instead.", code="invite_closed")
     if row.state == InviteState.REVOKED:
@@ -197,22 +196,6 @@ def _address(email: str) -> str:
         raise ValidationFailed(
             refusal.message, code=refusal.code, errors={"email": [refusal.message]}
         ) from refusal
-
-
-def _check_reach(actor: Actor | None, organization: Organization, role: str) -> None:
-    """Refuse a role that the actor does not hold in full, as of now."""
-    if role not in RANK:
-        message = "There is no such role."
-        raise ValidationFailed(message, code="unknown_role", errors={"role": [message]})
-    if actor is None:
-        return
-    if isinstance(actor, User):
-        # Read anew: what the request knows of the actor may be older than the lock.
-        actor.__dict__.pop("_memberships", None)
-    seat = memberships.seat_in(actor, organization.pk)
-    is_below = seat is None or RANK[Role(seat.role)] < RANK[Role(role)]
-    if is_below or not all(actor.has_perm(each, organization) for each in roles.permissions_of(role)):
-        raise Forbidden("You can't invite to a role above your own.", code="beyond_your_role")
 
 
 def _make_room(organization: Organization, email: str) -> None:

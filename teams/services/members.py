@@ -10,14 +10,13 @@ from django.db import transaction
 
 from chatboost.core import audit, events
 from chatboost.core.errors import Conflict, Forbidden, NotFound, ValidationFailed
-from teams import limits, roles
+from teams import limits
 from teams.errors import InviteRequired
 from teams.events import MemberRemoved
 from teams.models import Membership, Organization, User
-from teams.principals import ApiKeyPrincipal
-from teams.roles import RANK, Role
+from teams.roles import Role
 from teams.selectors import memberships
-from teams.services import organizations, sessions
+from teams.services import organizations, reach, sessions
 
 MANAGE = "teams.manage_members"
 
@@ -29,7 +28,7 @@ def add(*, organization: Organization, user: User, role: str, actor: Any | None 
     Raises: Forbidden (`beyond_your_role`), Conflict (`already_member`, `account_inactive`, `limit_reached`).
     """
     locked = organizations.lock(organization.pk)
-    _check_reach(actor, locked, role)
+    _check_actor(actor, locked, role)
     if Membership.objects.for_organization(locked).filter(user=user).exists():
         raise Conflict("This person is a member already.", code="already_member")
     if not user.is_active:
@@ -70,7 +69,7 @@ def change_role(*, membership: Membership, role: str, actor: Any | None = None) 
     row = _locked(membership)
     if role != Role.OWNER:
         _keep_an_owner(row)
-    _check_reach(actor, row.organization, row.role, role)
+    _check_actor(actor, row.organization, row.role, role)
     if row.role == role:
         return row
     before, row.role = row.role, role
@@ -94,7 +93,7 @@ def remove(*, membership: Membership, actor: Any | None = None) -> None:
     """
     row = _locked(membership)
     _keep_an_owner(row)
-    _check_reach(actor, row.organization, row.role)
+    _check_actor(actor, row.organization, row.role)
     _end(row, verb="member.removed", actor=actor)
 
 
@@ -156,23 +155,11 @@ def _locked(membership: Membership) -> Membership:
     return row
 
 
-def _check_reach(actor: Any | None, organization: Organization, *touched: str) -> None:
+def _check_actor(actor: Any | None, organization: Organization, *touched: str) -> None:
     """Refuse whoever may not, as of now, manage members, or touches a role above their own."""
-    if actor is None:
-        return
-    own = _role_of(actor, organization)
-    if own is None or not roles.allows(own, MANAGE):
+    if not reach.holds(actor, organization, [MANAGE]):
         raise Forbidden("Your role does not let you manage members.")
-    if any(RANK[Role(role)] > RANK[Role(own)] for role in touched):
-        raise Forbidden("This role is above your own.", code="beyond_your_role")
-
-
-def _role_of(actor: Any, organization: Organization) -> str | None:
-    if isinstance(actor, ApiKeyPrincipal):
-        return str(actor.key.role) if actor.key.organization_id == organization.pk else None
-    # Read anew: what the request knows of the actor may be older than the lock.
-    seats = Membership.objects.for_organization(organization).filter(user=actor)
-    return seats.values_list("role", flat=True).first()
+    reach.check(actor, organization, *touched)
 
 
 def _keep_an_owner(row: Membership) -> None:
