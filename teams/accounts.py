@@ -54,6 +54,13 @@ class AccountAdapter(DefaultAccountAdapter):
         except ValidationFailed as refusal:
             logger.error("account_mail_not_written", template=template_prefix, error=refusal.code)
 
+    def logout(self, request: HttpRequest) -> None:
+        """Sign out, and make the user's open sockets ask whether they may stay, once the session is gone."""
+        user_id = request.user.pk
+        super().logout(request)
+        if user_id is not None:
+            sessions.announce(user_id)
+
     @transaction.atomic
     def set_password(self, user: User, password: str) -> None:
         """Set a password that was changed on the account's page or reset by mail."""

@@ -2,8 +2,8 @@
 
 from typing import Any, ClassVar
 
+from allauth.account.adapter import get_adapter
 from allauth.headless import app_settings as headless_settings
-from django.contrib.auth import logout
 from django.db import models
 from drf_spectacular.utils import OpenApiResponse, PolymorphicProxySerializer, extend_schema
 from rest_framework import status
@@ -136,8 +136,7 @@ class LogoutView(View):
         if key:
             sessions.end(key)
         else:
-            sessions.announce(person(request).pk)
-            logout(request._request)
+            get_adapter().logout(request._request)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

@@ -5,14 +5,18 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.test import Client
 
 from teams.models import Membership, Organization, User
 from teams.roles import Role
 from teams.services import deactivation, deletion, members, sessions
 from tests import factories
-from tests.teams.socket_client import SocketClient, expect_refusal, ready
+from tests.teams.invited import ask
+from tests.teams.socket_client import HOST, ORIGIN, SocketClient, expect_refusal, ready
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 
 Open = Callable[..., Awaitable[SocketClient]]
 
@@ -72,6 +76,43 @@ async def test_socket_is_closed_within_a_second(
     await expect_refusal(socket, code, close)
 
     assert time.monotonic() - began < 1
+
+
+def _from_the_console(client: Client) -> None:
+    client.post("/accounts/logout/")
+
+
+def _by_the_api(client: Client) -> None:
+    client.post("/auth/logout")
+
+
+def _to_make_way_for_somebody_invited(client: Client) -> None:
+    token = ask(Organization.objects.get(slug="acme"))
+    client.get(f"/accounts/invite/{token}/")
+    client.post("/accounts/invite/", {"switch": "1"})
+
+
+@pytest.mark.parametrize(
+    "sign_out",
+    [_from_the_console, _by_the_api, _to_make_way_for_somebody_invited],
+    ids=lambda each: each.__name__,
+)
+async def test_socket_of_a_browser_is_closed_when_it_signs_out(
+    real_layer: None,
+    open_socket: Open,
+    client: Client,
+    member: User,
+    sign_out: Callable[[Client], None],
+) -> None:
+    await sync_to_async(client.force_login)(member, BACKEND)
+    cookie = (b"cookie", f"sessionid={client.cookies['sessionid'].value}".encode())
+    socket = await open_socket(headers=[HOST, ORIGIN, cookie])
+    await ready(socket)
+
+    await sync_to_async(sign_out)(client)
+
+    # Well before every socket is asked again anyway.
+    await expect_refusal(socket, "session_ended", 4401)
 
 
 async def test_member_of_another_organization_too_is_closed_with_4403(
