@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils.functional import lazy
 
 from chatboost.core.errors import DomainError
+from teams import names
 from teams.models import User
 from teams.services import addresses, passwords, registration
 
@@ -19,12 +20,16 @@ class SignupForm(AllauthSignupForm):
     """Registers a person with an organization of their own."""
 
     name = forms.CharField(
-        max_length=150, label="Your name", widget=forms.TextInput({"autocomplete": "name"})
+        max_length=150,
+        label="Your name",
+        validators=[names.check],
+        widget=forms.TextInput({"autocomplete": "name"}),
     )
     organization_name = forms.CharField(
         max_length=120,
         required=False,
         label="Company",
+        validators=[names.check],
         help_text="Your organization's name. Without one, it is called after you.",
         widget=forms.TextInput({"autocomplete": "organization"}),
     )
@@ -62,7 +67,10 @@ class NewMemberForm(forms.Form):
     """What somebody tells about themselves who joins by an invite; their address is the invite's."""
 
     name = forms.CharField(
-        max_length=150, label="Your name", widget=forms.TextInput({"autocomplete": "name"})
+        max_length=150,
+        label="Your name",
+        validators=[names.check],
+        widget=forms.TextInput({"autocomplete": "name"}),
     )
     password = forms.CharField(
         max_length=passwords.MAX_LENGTH,

@@ -3,6 +3,7 @@
 from rest_framework import serializers
 
 from chatboost.core.api.serializers import ModelSerializer, Serializer
+from teams import names
 from teams.api.serializers import EMAIL_LENGTH, password_field
 from teams.models import Invite, InviteState
 from teams.roles import Role
@@ -29,5 +30,5 @@ class NewInviteSerializer(Serializer):
 class AcceptSerializer(Serializer):
     """A new user; empty for one who is signed in."""
 
-    name = serializers.CharField(max_length=150, allow_blank=True, default="")
+    name = serializers.CharField(max_length=150, allow_blank=True, default="", validators=[names.check])
     password = password_field(required=False)

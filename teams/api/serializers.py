@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from chatboost.core.api.serializers import ModelSerializer, Serializer
+from teams import names
 from teams.models import ApiKey, Organization
 from teams.roles import Role
 
@@ -28,11 +29,12 @@ class RegistrationSerializer(Serializer):
 
     email = serializers.EmailField(max_length=EMAIL_LENGTH)
     password = password_field()
-    name = serializers.CharField(max_length=150, allow_blank=True, default="")
+    name = serializers.CharField(max_length=150, allow_blank=True, default="", validators=[names.check])
     organization_name = serializers.CharField(
         max_length=120,
         allow_blank=True,
         default="",
+        validators=[names.check],
         help_text="The company; without it the person's name is taken.",
     )
 

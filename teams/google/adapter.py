@@ -17,7 +17,7 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 
-from teams import google
+from teams import google, names
 from teams.models import User
 from teams.services import addresses, invites, organizations, registration
 
@@ -73,8 +73,8 @@ class GoogleAccountAdapter(DefaultSocialAccountAdapter):
         """Take name and address over."""
         user = sociallogin.user
         user.email = _verified(sociallogin)
-        words = (str(data.get(part) or "").strip() for part in ("first_name", "last_name"))
-        user.name = " ".join(filter(None, words))[:150]
+        words = (str(data.get(part) or "") for part in ("first_name", "last_name"))
+        user.name = names.one_line(" ".join(words))[:150]
         return user
 
     def save_user(self, request: HttpRequest, sociallogin: Any, form: Any = None) -> Any:

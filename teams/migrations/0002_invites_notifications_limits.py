@@ -3,6 +3,7 @@
 import chatboost.core.clock
 import chatboost.core.fields
 import django.db.models.deletion
+import teams.names
 from django.conf import settings
 from django.db import migrations, models
 
@@ -97,6 +98,16 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(default=chatboost.core.clock.now, editable=False)),
                 ('sent_at', models.DateTimeField(blank=True, null=True)),
             ],
+        ),
+        migrations.AlterField(
+            model_name='organization',
+            name='name',
+            field=models.CharField(max_length=120, validators=[teams.names.check]),
+        ),
+        migrations.AlterField(
+            model_name='user',
+            name='name',
+            field=models.CharField(blank=True, max_length=150, validators=[teams.names.check]),
         ),
         migrations.AddField(
             model_name='organization',

@@ -5,6 +5,7 @@ from django.db import models
 
 from chatboost.core import clock
 from chatboost.core.models import OrganizationModel
+from teams import names
 from teams.roles import Role
 
 
@@ -14,7 +15,7 @@ class Organization(models.Model):
     While it is not active nobody gets in and nothing goes out in its name; a deleted one is not active.
     """
 
-    name = models.CharField(max_length=120)
+    name = models.CharField(max_length=120, validators=[names.check])
     slug = models.SlugField(max_length=60, db_index=False)
     time_zone = models.CharField(max_length=64, default="UTC")
     language = models.CharField(max_length=16, default="en")

@@ -7,7 +7,7 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 
 from chatboost.core import clock
-from teams import hashers
+from teams import hashers, names
 
 
 class UserManager(BaseUserManager["User"]):
@@ -34,7 +34,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     """A person who signs in by e-mail. What they may do depends on the organization: see Membership."""
 
     email = models.EmailField()
-    name = models.CharField(max_length=150, blank=True)
+    name = models.CharField(max_length=150, blank=True, validators=[names.check])
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(
         default=False, help_text="Staff of this installation, above organizations."

@@ -21,7 +21,7 @@ from chatboost.core import audit, clock, mail
 from chatboost.core import limits as rates
 from chatboost.core.errors import Conflict, Forbidden, NotFound, ValidationFailed
 from chatboost.core.limits import Rate
-from teams import limits, roles
+from teams import limits, names, roles
 from teams.errors import Gone, TooManyAttempts, Unauthenticated
 from teams.models import Invite, InviteState, Membership, Organization, User
 from teams.roles import RANK, Role
@@ -30,8 +30,10 @@ from teams.services import addresses, organizations, reach, registration
 MANAGE = "teams.manage_members"
 TEMPLATE = "invite"
 
-# Mails to one address, and of one organization: people who did not ask for them are at the other end.
+# Mails to one address, of one organization and of all of them, and of one organization to anybody: people who
+# did not ask for them are at the other end.
 ADDRESS_RATE = Rate(5, timedelta(days=1))
+EVERYBODYS_ADDRESS_RATE = Rate(10, timedelta(days=1))
 ORGANIZATION_RATE = Rate(200, timedelta(days=1))
 
 
@@ -212,6 +214,7 @@ def _make_room(organization: Organization, email: str) -> None:
 def _spend(organization: Organization, email: str) -> None:
     for key, rate in (
         (f"invite:{organization.pk}:{email}", ADDRESS_RATE),
+        (f"invite:any:{email}", EVERYBODYS_ADDRESS_RATE),
         (f"invite:{organization.pk}", ORGANIZATION_RATE),
     ):
         verdict = rates.hit(key, limit=rate.limit, window=rate.window)
@@ -237,8 +240,8 @@ def _send(invite: Invite, token: str) -> None:
         to=invite.email,
         template=TEMPLATE,
         context={
-            "organization": invite.organization.name,
-            "inviter": invite.invited_by.get_full_name() if invite.invited_by else "",
+            "organization": names.one_line(invite.organization.name),
+            "inviter": names.one_line(invite.invited_by.get_full_name()) if invite.invited_by else "",
             "role": Role(invite.role).label,
             "link": f"{settings.PUBLIC_BASE_URL}{reverse('invite_link', args=[quote(token)])}",
             "expires": f"{expires_at:%A, %d %B %Y, %H:%M %Z}",

@@ -227,6 +227,8 @@ def test_signup_opens_an_organization_and_signs_in(client: Client) -> None:
         ({"email": "taken@example.com"}, "already registered"),
         ({"email": "no address"}, "valid email"),
         ({"name": ""}, "required"),
+        ({"name": "Eve\u2028Pay now"}, "one line"),
+        ({"organization_name": "Acme\x1bPay now"}, "one line"),
     ],
 )
 def test_signup_refused_says_why_and_creates_nothing(

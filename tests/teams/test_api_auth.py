@@ -49,6 +49,18 @@ def test_register_with_company_names_organization_after_it() -> None:
     assert answer.json()["organization"]["slug"] == "engines-ltd"
 
 
+@pytest.mark.parametrize("field", ["name", "organization_name"])
+@pytest.mark.parametrize(
+    "name", ["Ada\nPay now", "Ada\r\nBcc: x", "Ada\x1b[2J", "Ada\u2028Pay now", "Ada\x85Pay now"]
+)
+def test_register_name_of_several_lines_answers_400(field: str, name: str) -> None:
+    answer = APIClient().post("/auth/register", REGISTRATION | {field: name}, format="json")
+
+    assert answer.status_code == 400
+    assert field in answer.json()["errors"]
+    assert not User.objects.exists()
+
+
 def test_register_sends_verification_mail_without_a_cookie() -> None:
     answer = APIClient().post("/auth/register", REGISTRATION, format="json")
 

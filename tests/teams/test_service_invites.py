@@ -59,13 +59,18 @@ def test_mail_lies_with_the_installations_own(organization: Organization) -> Non
     assert Mail.objects.get().organization_id == 0
 
 
-def test_name_with_line_ends_stays_in_the_subject(organization: Organization, owner: User) -> None:
+def test_names_with_line_ends_stay_in_their_lines(organization: Organization, owner: User) -> None:
     User.objects.filter(pk=owner.pk).update(name="Eve\r\nBcc: all@example.com")
+    Organization.objects.filter(pk=organization.pk).update(name="Acme\n\nPay now:\u2028evil.example")
     owner.refresh_from_db()
+    organization.refresh_from_db()
 
     ask(organization, actor=owner)
 
-    assert "\n" not in Mail.objects.get().subject
+    mail = Mail.objects.get()
+    assert "\n" not in mail.subject
+    line = "Eve Bcc: all@example.com invites you to work in Acme Pay now: evil.example on ChatBoost"
+    assert line in mail.text
 
 
 @pytest.mark.parametrize(
@@ -208,6 +213,15 @@ def test_mails_to_one_address_are_limited(organization: Organization) -> None:
     invites.revoke(invite=invite)
     assert refusal(ask, organization=organization) == "rate_limited"
     assert Mail.objects.count() == 5
+
+
+def test_mails_to_one_address_are_limited_whoever_invites(organization: Organization) -> None:
+    for _ in range(10):
+        ask(factories.organization())
+
+    assert refusal(ask, organization=organization) == "rate_limited"
+    assert Mail.objects.filter(to=ADDRESS).count() == 10
+    assert ask(organization, email="bob@example.com")
 
 
 # Sending again, taking back

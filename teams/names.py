@@ -1,0 +1,23 @@
+"""Names of people and organizations: one line each, as strangers read them in mails."""
+
+import unicodedata
+
+from django.core.exceptions import ValidationError
+
+# Control characters, halves of surrogate pairs, and what breaks a line.
+_BREAKS = {"Cc", "Cs", "Zl", "Zp"}
+
+
+def check(name: str) -> None:
+    """Refuse a name with line breaks or control characters. Raises: ValidationError."""
+    if _is_broken(name):
+        raise ValidationError("A name is one line, without control characters.", code="not_one_line")
+
+
+def one_line(name: str) -> str:
+    """Return a name, wherever it comes from, without what `check` refuses."""
+    return " ".join("".join(" " if _is_broken(each) else each for each in name).split())
+
+
+def _is_broken(text: str) -> bool:
+    return any(unicodedata.category(each) in _BREAKS for each in text)
