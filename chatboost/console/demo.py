@@ -96,7 +96,9 @@ def as_json(demo: DemoInfo) -> str:
 def _create_organization() -> tuple[Organization, dict[str, Any]]:
     password = secrets.token_urlsafe(12)
     owner = User.objects.create_user(EMAIL, password, name="Demo Operator", is_staff=True)
-    organization = organizations.create(name="Demo company", owner=owner, slug=SLUG)
+    organization = organizations.create(
+        name="Demo company", owner=owner, slug=SLUG, uses_installation_chat=True
+    )
     _, api_key = api_keys.create(organization=organization, name="Demo key", role=Role.OWNER, actor=owner)
     return organization, {"password": password, "api_key": api_key}
 

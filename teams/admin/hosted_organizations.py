@@ -15,7 +15,7 @@ from chatboost.core.admin.scoping import STAFF
 from teams import limits
 from teams.admin.limits import LimitInline, usage_list
 from teams.models import HostedOrganization, Membership
-from teams.services import deletion
+from teams.services import deletion, organizations
 
 
 @register(HostedOrganization)
@@ -59,7 +59,8 @@ class HostedOrganizationAdmin(StaffAdmin):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Leave out when it was deleted, of what is not."""
         is_deleted = obj is not None and obj.deleted_at is not None
-        return [name for name in self.readonly_fields if is_deleted or name != "deleted_at"]
+        shown = [name for name in self.readonly_fields if is_deleted or name != "deleted_at"]
+        return [*shown, "uses_installation_chat"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Organizations are opened by people who sign up, by the API and by create_organization."""
@@ -74,7 +75,9 @@ class HostedOrganizationAdmin(StaffAdmin):
         return obj.deleted_at is not None
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Change nothing here: the page is about the limits below."""
+        """Change what staff decides, through its service; the limits come below."""
+        is_let = form.cleaned_data["uses_installation_chat"]
+        organizations.let_use_installation_chat(organization=obj, is_let=is_let, actor=request.user)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """Set the limits through their service."""

@@ -114,6 +114,11 @@ class Migration(migrations.Migration):
             name='deleted_at',
             field=models.DateTimeField(blank=True, editable=False, help_text='Its rows go in the background, some days later.', null=True),
         ),
+        migrations.AddField(
+            model_name='organization',
+            name='uses_installation_chat',
+            field=models.BooleanField(default=False, help_text='While it has no chat of its own, its news go to the one in the environment. Whoever works there writes into that chat.', verbose_name="uses the installation's Telegram chat"),
+        ),
         migrations.AddConstraint(
             model_name='organization',
             constraint=models.CheckConstraint(condition=models.Q(('deleted_at', None), ('is_active', False), _connector='OR'), name='organization_deleted_is_inactive'),

@@ -20,6 +20,12 @@ class Organization(models.Model):
     time_zone = models.CharField(max_length=64, default="UTC")
     language = models.CharField(max_length=16, default="en")
     is_active = models.BooleanField(default=True)
+    uses_installation_chat = models.BooleanField(
+        default=False,
+        verbose_name="uses the installation's Telegram chat",
+        help_text="While it has no chat of its own, its news go to the one in the environment. "
+        "Whoever works there writes into that chat.",
+    )
     deleted_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="Its rows go in the background, some days later."
     )

@@ -9,7 +9,7 @@ from chatboost.core.models import OrganizationModel
 
 
 class TelegramChat(OrganizationModel):
-    """The bot and the chat of an organization. Without one the environment's counts, for everybody.
+    """The bot and the chat of an organization. Without one the environment's counts, where staff lets it.
 
     Telegram turns a group into a supergroup with another id; the chat follows it.
     """

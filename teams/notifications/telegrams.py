@@ -33,24 +33,19 @@ class Silence:
 
 
 def addresses(organization_ids: Collection[int]) -> dict[int, Address | Silence]:
-    """Return each organization's chat, or why it has none. One query.
+    """Return each organization's chat, or why it has none. Two queries.
 
-    The environment's chat stands in only for organizations that have set up nothing of their own.
+    The environment's chat stands in for organizations that have set up nothing of their own, where the
+    installation's staff lets it: it is read by whoever runs the installation, and strangers may register.
     """
     own = TelegramChat.objects.across_organizations().filter(organization_id__in=organization_ids)
-    found = {chat.organization_id: _of_chat(chat) for chat in own}
-    return {pk: found.get(pk) or of_environment() for pk in organization_ids}
-
-
-def of_environment() -> Address | Silence:
-    """Return the chat that stands in for organizations without one."""
-    if settings.TELEGRAM_BOT_TOKEN and settings.TELEGRAM_CHAT_ID:
-        return Address(settings.TELEGRAM_BOT_TOKEN, settings.TELEGRAM_CHAT_ID)
-    return Silence("No Telegram chat is set up.")
+    found: dict[int, Address | Silence] = {chat.organization_id: _of_chat(chat) for chat in own}
+    found |= _of_environment(set(organization_ids) - found.keys())
+    return {pk: found.get(pk, Silence("No Telegram chat is set up.")) for pk in organization_ids}
 
 
 def address_of(organization: Organization) -> Address | Silence:
-    """Return an organization's chat, or why it has none. One query."""
+    """Return an organization's chat, or why it has none. Two queries."""
     return addresses([organization.pk])[organization.pk]
 
 
@@ -91,6 +86,15 @@ def text_of(organization: Organization, news: Notification) -> str:
     link = f"{settings.PUBLIC_BASE_URL}{news.url}" if news.url and settings.PUBLIC_BASE_URL else ""
     head = f"{MARKS[Severity(news.severity)]} {news.title}"
     return "\n\n".join(filter(None, [head, news.body, link, f"— {organization.name}"]))
+
+
+def _of_environment(organization_ids: Collection[int]) -> dict[int, Address]:
+    """Return the environment's chat for those of these organizations that may use it."""
+    if not (settings.TELEGRAM_BOT_TOKEN and settings.TELEGRAM_CHAT_ID and organization_ids):
+        return {}
+    address = Address(settings.TELEGRAM_BOT_TOKEN, settings.TELEGRAM_CHAT_ID)
+    let_in = Organization.objects.filter(pk__in=organization_ids, uses_installation_chat=True)
+    return dict.fromkeys(let_in.values_list("pk", flat=True), address)
 
 
 def _of_chat(chat: TelegramChat) -> Address | Silence:

@@ -26,9 +26,12 @@ def create(
     slug: str = "",
     time_zone: str = "UTC",
     language: str = "en",
+    uses_installation_chat: bool = False,
     actor: Any | None = None,
 ) -> Organization:
     """Open an organization and make the user its owner. Without a slug one is made from the name.
+
+    Only whoever runs the installation says that it `uses_installation_chat`.
 
     Raises: ValidationFailed (`slug_taken`, `invalid_time_zone`, `invalid_language`), Conflict
         (`account_inactive`): the owner could not sign in.
@@ -36,7 +39,13 @@ def create(
     _check_locale(time_zone, language)
     if not owner.is_active:
         raise Conflict(f"The account of {owner.email} is deactivated.", code="account_inactive")
-    organization = Organization(name=name, slug=slug, time_zone=time_zone, language=language)
+    organization = Organization(
+        name=name,
+        slug=slug,
+        time_zone=time_zone,
+        language=language,
+        uses_installation_chat=uses_installation_chat,
+    )
     if slug:
         _save_with_slug(organization)
     else:
@@ -76,6 +85,21 @@ def update(
             organization_id=organization.pk,
         )
     return organization
+
+
+@transaction.atomic
+def let_use_installation_chat(*, organization: Organization, is_let: bool, actor: Any) -> None:
+    """Let an organization without a Telegram chat have the environment's, or no more."""
+    row = Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
+    if row.uses_installation_chat != is_let:
+        Organization.objects.filter(pk=row.pk).update(uses_installation_chat=is_let)
+        audit.record(
+            actor=actor,
+            verb="organization.changed",
+            object=row,
+            changes={"uses_installation_chat": (not is_let, is_let)},
+            organization_id=row.pk,
+        )
 
 
 def lock(organization_id: int) -> Organization:

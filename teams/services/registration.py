@@ -52,14 +52,15 @@ def create_user(*, email: str, password: str | None, name: str = "", is_email_ve
 def open_organization(*, name: str, email: str, password: str | None = None, slug: str = "") -> Organization:
     """Open an organization for the user with this e-mail, who is created when there is none.
 
-    For whoever runs the installation: the address of a new user counts as verified.
+    For whoever runs the installation: the address of a new user counts as verified, and the organization may
+    use the installation's Telegram chat.
 
     Raises: ValidationFailed (`weak_password`, `slug_taken`).
     """
     owner = User.objects.filter(email=email.strip().lower()).first() or create_user(
         email=email, password=password, is_email_verified=True
     )
-    return organizations.create(name=name, owner=owner, slug=slug)
+    return organizations.create(name=name, owner=owner, slug=slug, uses_installation_chat=True)
 
 
 def own_name(user: User) -> str:

@@ -267,7 +267,9 @@ def test_test_tells_the_caller_by_the_media_asked_for(
     assert client.post("/notifications/test", {"media": ["email"]}, format="json").json()["cursor"] is None
 
 
-def test_test_by_telegram_needs_a_chat(client: APIClient, organization: Organization) -> None:
+def test_test_by_telegram_needs_a_chat(client: APIClient, organization: Organization, settings: Any) -> None:
+    # The installation's is not everybody's.
+    settings.TELEGRAM_BOT_TOKEN, settings.TELEGRAM_CHAT_ID = TOKEN, CHAT
     body = {"media": ["telegram"]}
     refused = client.post("/notifications/test", body, format="json")
     assert (refused.status_code, refused.json()["code"]) == (409, "no_telegram_chat")

@@ -8,6 +8,7 @@ from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
 
+from chatboost.core.models import AuditEntry
 from teams import limits
 from teams.models import Membership, Organization, OrganizationLimit, User
 from teams.roles import Role
@@ -296,6 +297,37 @@ def test_staff_sets_changes_and_resets_a_limit(
     assert (limits.value_of(organization, "flows"), limits.value_of(organization, "bots")) == (250, 5)
     save("5", name="bots", pk=OrganizationLimit.objects.get().pk, delete="on")
     assert not OrganizationLimit.objects.exists()
+
+
+def test_staff_lets_an_organization_use_the_installations_chat(
+    organization: Organization, staff: User, browser_of: Browser
+) -> None:
+    browser, page = browser_of(staff), url("hostedorganization", "change", organization.pk)
+    prefix = browser.get(page).context["inline_admin_formsets"][0].formset.prefix
+    form = {f"{prefix}-TOTAL_FORMS": "0", f"{prefix}-INITIAL_FORMS": "0"}
+
+    for sent in ({"uses_installation_chat": "on"}, {}):
+        assert browser.post(page, form | sent).status_code == 302
+        organization.refresh_from_db()
+        assert organization.uses_installation_chat == bool(sent)
+
+    entries = AuditEntry.objects.filter(verb="organization.changed", organization_id=organization.pk)
+    assert [entry.changes for entry in entries.order_by("id")] == [
+        {"uses_installation_chat": [False, True]},
+        {"uses_installation_chat": [True, False]},
+    ]
+
+
+def test_owner_does_not_let_themselves_into_the_installations_chat(
+    organization: Organization, browser_of: Browser
+) -> None:
+    page = url("organization", "change", organization.pk)
+    form = {"name": "Acme", "time_zone": "UTC", "language": "en", "uses_installation_chat": "on"}
+
+    assert browser_of(owner_of(organization)).post(page, form).status_code == 302
+
+    organization.refresh_from_db()
+    assert not organization.uses_installation_chat
 
 
 def test_staff_deactivates_and_reactivates_a_user(

@@ -75,7 +75,9 @@ def test_command_creates_owner_and_organization(monkeypatch: pytest.MonkeyPatch)
 
     user = User.objects.get(email="boss@example.com")
     assert user.check_password("a long enough secret")
-    assert Membership.objects.get(user=user).role == Role.OWNER
+    membership = Membership.objects.get(user=user)
+    assert membership.role == Role.OWNER
+    assert membership.organization.uses_installation_chat
     assert "initech" in out.getvalue()
 
 

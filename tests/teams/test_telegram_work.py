@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings as configured
 
 from chatboost.core import clock, pulse
+from chatboost.core.errors import Conflict
 from chatboost.core.models import AuditEntry, WorkItem, WorkState
 from teams.models import (
     Notification,
@@ -21,7 +22,7 @@ from teams.models import (
     User,
 )
 from teams.roles import Role
-from teams.services import telegram
+from teams.services import organizations, registration, telegram
 from teams.work.telegram import REPEATED, TelegramKind
 from tests import factories
 from tests.fakes.faults import Fault, Rule
@@ -105,10 +106,17 @@ def test_without_a_chat_there_is_no_message(fake: TelegramFake, organization: Or
     assert not TelegramMessage.objects.exists()
 
 
-def test_environments_chat_stands_in_for_whoever_has_none(
-    fake: TelegramFake, organization: Organization, other_organization: Organization, settings: Any
-) -> None:
+@pytest.fixture
+def environment(settings: Any, organization: Organization) -> None:
+    """The installation has a chat, which the organization may use."""
     settings.TELEGRAM_BOT_TOKEN, settings.TELEGRAM_CHAT_ID = TOKEN, CHAT
+    organizations.let_use_installation_chat(organization=organization, is_let=True, actor=None)
+
+
+def test_environments_chat_stands_in_for_whoever_may_use_it_and_has_none(
+    fake: TelegramFake, environment: None, organization: Organization, other_organization: Organization
+) -> None:
+    organizations.let_use_installation_chat(organization=other_organization, is_let=True, actor=None)
     owner = factories.member(other_organization, Role.ADMIN)
     own = telegram.save(organization=other_organization, bot_token=TOKEN, chat_id="", actor=owner)
     told(other_organization)
@@ -120,6 +128,27 @@ def test_environments_chat_stands_in_for_whoever_has_none(
     assert lanes == {"telegram:environment"}
     work_until_quiet([KIND])
     assert [each["text"].splitlines()[-1] for each in fake.ledger] == ["— Acme", "— Globex"]
+
+
+def test_environments_chat_is_closed_to_strangers(
+    fake: TelegramFake, environment: None, organization: Organization
+) -> None:
+    stranger = registration.register(email="eve@example.com", password="a long enough secret")
+    theirs = stranger.memberships.get().organization
+    told(theirs)
+    assert not TelegramMessage.objects.exists()
+    with pytest.raises(Conflict, match="No Telegram chat"):
+        telegram.require_chat(theirs)
+    telegram.require_chat(organization)
+
+
+def test_environments_chat_is_closed_again_for_what_waits(
+    fake: TelegramFake, environment: None, organization: Organization
+) -> None:
+    message = send(organization)
+    organizations.let_use_installation_chat(organization=organization, is_let=False, actor=None)
+    work_until_quiet([KIND])
+    assert (state_of(message), fake.ledger) == (("failed", "No Telegram chat is set up."), [])
 
 
 def test_switched_off_chat_gets_nothing(chat: TelegramChat, organization: Organization, admin: User) -> None:
@@ -321,9 +350,8 @@ def test_refused_chat_stops_and_operators_hear_of_it_elsewhere(
 
 
 def test_refused_environment_chat_is_told_once_an_hour_and_never_by_itself(
-    fake: TelegramFake, organization: Organization, admin: User, settings: Any
+    fake: TelegramFake, environment: None, organization: Organization, admin: User
 ) -> None:
-    settings.TELEGRAM_BOT_TOKEN, settings.TELEGRAM_CHAT_ID = TOKEN, CHAT
     fake.block(CHAT)
     start = clock.now().replace(minute=5)
     with clock.frozen(start):
