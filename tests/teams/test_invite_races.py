@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
+from allauth.socialaccount.models import SocialAccount
 from django.contrib.sessions.models import Session
 from django.db import OperationalError
 
@@ -29,7 +30,17 @@ from tests.core import racing
 ADDRESS = "ada@example.com"
 SECRET = "a long enough secret"
 TABLES = [
-    *(Organization, User, Membership, Invite, OrganizationLimit, ApiKey, EmailAddress, Session),
+    *(
+        Organization,
+        User,
+        Membership,
+        Invite,
+        OrganizationLimit,
+        ApiKey,
+        EmailAddress,
+        Session,
+        SocialAccount,
+    ),
     *(AuditEntry, Mail, OutboxEvent, RateCounter, WorkItem),
 ]
 
