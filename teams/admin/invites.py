@@ -49,7 +49,7 @@ class InviteAdmin(OrganizationAdmin):
     form = InviteForm
     list_display = ("email", "role_label", "state_label", "sender", "sent_at", "expires_at")
     list_filter = (("role", ChoicesDropdownFilter),)
-    list_select_related = ("invited_by",)
+    list_select_related = ("invited_by", "invited_by_key")
     search_fields = ("email",)
     ordering = ("-id",)
     empty_hint = "Nobody is invited. Colleagues get a mail with a link, and choose a password of their own."
@@ -152,6 +152,8 @@ class InviteAdmin(OrganizationAdmin):
     @display(description="invited by")
     def sender(self, invite: Invite) -> str:
         """Name who sent it last."""
+        if invite.invited_by_key is not None:
+            return f"API key {invite.invited_by_key}"
         return invite.invited_by.get_full_name() if invite.invited_by else EMPTY
 
     @display(description="member")

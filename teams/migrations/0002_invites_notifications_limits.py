@@ -135,6 +135,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='invite',
+            name='invited_by_key',
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='teams.apikey', verbose_name='invited by key'),
+        ),
+        migrations.AddField(
+            model_name='invite',
             name='organization',
             field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='teams.organization'),
         ),

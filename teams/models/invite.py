@@ -6,6 +6,7 @@ from django.db.models import Q
 
 from chatboost.core import clock
 from chatboost.core.models import OrganizationModel
+from teams.models.api_key import ApiKey
 from teams.roles import Role
 
 
@@ -31,6 +32,14 @@ class Invite(OrganizationModel):
     token_hash = models.CharField(max_length=64)
     invited_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    invited_by_key = models.ForeignKey(
+        ApiKey,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name="invited by key",
     )
     created_at = models.DateTimeField(default=clock.now, editable=False)
     sent_at = models.DateTimeField(default=clock.now)

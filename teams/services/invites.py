@@ -24,8 +24,9 @@ from chatboost.core.limits import Rate
 from teams import limits, names, roles
 from teams.errors import Gone, TooManyAttempts, Unauthenticated
 from teams.models import Invite, InviteState, Membership, Organization, User
-from teams.roles import RANK, Role
-from teams.services import addresses, organizations, reach, registration
+from teams.principals import ApiKeyPrincipal
+from teams.roles import Role
+from teams.services import addresses, api_keys, organizations, reach, registration
 
 MANAGE = "teams.manage_members"
 TEMPLATE = "invite"
@@ -91,7 +92,7 @@ def resend(*, invite: Invite, actor: Actor | None = None) -> Invite:
     before = row.expires_at
     for name, value in _fresh(token, actor).items():
         setattr(row, name, value)
-    row.save(update_fields=["token_hash", "sent_at", "expires_at", "invited_by"])
+    row.save(update_fields=["token_hash", "sent_at", "expires_at", "invited_by", "invited_by_key"])
     audit.record(
         actor=actor, verb="invite.resent", object=row, changes={"expires_at": (before, row.expires_at)}
     )
@@ -181,7 +182,7 @@ def is_awaited(email: str) -> bool:
         expires_at__gt=now,
         organization__is_active=True,
     )
-    return any(_is_backed(invite) for invite in pending)
+    return any(_is_backed(invite) for invite in pending.select_related("organization"))
 
 
 def sign_in_required() -> Unauthenticated:
@@ -230,6 +231,7 @@ def _fresh(token: str, actor: Actor | None) -> dict[str, Any]:
         "sent_at": now,
         "expires_at": now + settings.INVITE_LIFETIME,
         "invited_by": actor if isinstance(actor, User) else None,
+        "invited_by_key": actor.key if isinstance(actor, ApiKeyPrincipal) else None,
     }
 
 
@@ -281,13 +283,14 @@ def _check_open(invite: Invite) -> None:
 
 def _is_backed(invite: Invite) -> bool:
     """Tell whether the sender may still give what the invite gives: else who was removed could come back."""
-    if invite.invited_by_id is None:
-        return True
-    seats = Membership.objects.for_organization(invite.organization_id)
-    seat = seats.filter(user_id=invite.invited_by_id, user__is_active=True).first()
-    if seat is None or not roles.allows(seat.role, MANAGE):
-        return False
-    return RANK[Role(seat.role)] >= RANK[Role(invite.role)]
+    wanted = [MANAGE, *roles.permissions_of(invite.role)]
+    if invite.invited_by_key_id is not None:
+        key = api_keys.live().filter(pk=invite.invited_by_key_id).first()
+        return key is not None and reach.holds(ApiKeyPrincipal(key), invite.organization, wanted)
+    if invite.invited_by_id is not None:
+        user = User.objects.get(pk=invite.invited_by_id)
+        return reach.holds(user, invite.organization, wanted)
+    return True
 
 
 def _take(invite: Invite, user: User) -> Membership:

@@ -382,6 +382,25 @@ def test_sender_who_lost_the_role_or_the_account_gives_it_no_more(organization: 
     assert [refusal(invites.find, token=token) for token in (first, second)] == ["invite_revoked"] * 2
 
 
+def test_key_that_was_revoked_or_has_expired_lets_nobody_in(organization: Organization) -> None:
+    soon = clock.now() + timedelta(hours=1)
+    revoked, expired, live = (
+        api_keys.create(organization=organization, name="k", role=Role.ADMIN, expires_at=at)[0]
+        for at in (None, soon, None)
+    )
+    first, second, third = (
+        ask(organization, email=f"{number}@example.com", actor=ApiKeyPrincipal(key))
+        for number, key in enumerate((revoked, expired, live))
+    )
+    api_keys.revoke(revoked)
+
+    with clock.frozen(soon):
+        assert refusal(join, token=first) == "invite_revoked"
+        assert refusal(join, token=second) == "invite_revoked"
+        assert join(third)
+        assert [invites.is_awaited(f"{number}@example.com") for number in range(2)] == [False, False]
+
+
 def test_another_admin_revives_it_by_sending_it_again(organization: Organization, owner: User) -> None:
     admin = factories.member(organization, Role.ADMIN)
     ask(organization, actor=admin)
