@@ -13,8 +13,9 @@ from django.utils import timezone
 from django.utils.module_loading import autodiscover_modules
 from unfold.sites import UnfoldAdminSite
 
-from chatboost.console import home, navigation, search
+from chatboost.console import home, mixups, navigation, search
 from chatboost.console.pages import urls as pages
+from chatboost.console.templatetags.console_forms import FIELD
 from chatboost.core import csp
 from chatboost.core.admin import registry
 from chatboost.core.admin.display import EMPTY
@@ -52,8 +53,10 @@ class ConsoleSite(UnfoldAdminSite):
         return HttpResponseRedirect(reverse("account_change_password"))
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        """Add what the frame needs beside Unfold's own: the trail above a page."""
-        return {**super().each_context(request), "trail_of": self.trail_of}
+        """Add what the frame needs beside Unfold's own: the trail above a page, and whose forms are on it."""
+        organization = organization_of(request)
+        opened_for = {FIELD: organization.pk} if organization else {}
+        return {**super().each_context(request), **opened_for, "trail_of": self.trail_of}
 
     def trail_of(self, opts: Any, row: Any = None) -> list[dict[str, str]]:
         """Return what stands above a model's page, or above a row's."""
@@ -67,7 +70,9 @@ class ConsoleSite(UnfoldAdminSite):
 
     def admin_view(self, view: View, cacheable: bool = False) -> View:
         """Show and read times in the organization's zone; let the theme's scripts run."""
-        inner = super().admin_view(view, cacheable)
+        # A view that sets how an upload is read asks by itself, afterwards.
+        is_early = not getattr(view, "csrf_exempt", False)
+        inner = super().admin_view(self.keep_apart(view) if is_early else view, cacheable)
 
         def in_zone(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             with timezone.override(zone_of(request)):
@@ -78,6 +83,14 @@ class ConsoleSite(UnfoldAdminSite):
                 return response
 
         return cast(View, update_wrapper(csp_update(csp.CONSOLE)(in_zone), inner))
+
+    def keep_apart(self, view: View) -> View:
+        """Have a view refuse a form that was opened for another organization."""
+
+        def apart(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            return mixups.refusal(request, self) or view(request, *args, **kwargs)
+
+        return cast(View, update_wrapper(apart, view))
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """Show the home page."""

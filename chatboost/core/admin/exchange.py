@@ -129,8 +129,8 @@ class ImportExport:
 
     @property
     def _upload_view(self) -> Any:
-        """The upload's page: its handler is set before the form, and with it the CSRF token, is read."""
-        protected = csrf_protect(self.upload_view)
+        """The upload's page: its handler is set before the form, with the hidden fields on it, is read."""
+        protected = csrf_protect(self.admin_site.keep_apart(self.upload_view))
 
         def view(request: HttpRequest) -> HttpResponse:
             request.upload_handlers = [uploads.Handler(request)]

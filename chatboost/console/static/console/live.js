@@ -98,7 +98,7 @@ export async function post(form, extra = {}) {
     const data = new FormData(form);
     for (const [name, value] of Object.entries(extra)) data.set(name, value);
     try {
-        const response = await fetch(form.action, { method: "POST", body: data, credentials: "same-origin" });
+        const response = await fetch(form.action, { method: "POST", body: data, headers: { Accept: "application/json" }, credentials: "same-origin" });
         const isJson = response.headers.get("Content-Type")?.includes("json");
         const answer = isJson ? await response.json() : {};
         if (!response.ok && !answer.problem) answer.problem = `The server answered ${response.status}. Reload the page and try again.`;
