@@ -38,6 +38,16 @@ def watch() -> None:
         lambda news: (news["socialaccount"].user, {}),
     )
     _listen(
+        account_signals.email_added,
+        "user.email_added",
+        lambda news: (news["user"], {"email": (None, _text(news["email_address"]))}),
+    )
+    _listen(
+        account_signals.email_removed,
+        "user.email_removed",
+        lambda news: (news["user"], {"email": (_text(news["email_address"]), None)}),
+    )
+    _listen(
         account_signals.email_changed,
         "user.email_changed",
         lambda news: (

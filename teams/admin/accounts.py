@@ -67,7 +67,7 @@ class UserSessionAdmin(ReadOnlyStaffAdmin):
             label="Sign out",
             permission=STAFF,
             confirm="These browsers and programs are signed out at once. Signing in again is possible.",
-            run=lambda session, actor: sessions.end(session.session_key),
+            run=lambda session, actor: sessions.end_row(session, actor=actor),
             is_dangerous=True,
         ),
     )
@@ -77,10 +77,8 @@ class UserSessionAdmin(ReadOnlyStaffAdmin):
         return is_staff(request)
 
     def delete_model(self, request: HttpRequest, obj: UserSession) -> None:
-        """End the session; a row whose session is gone already goes too."""
-        self.note(request, "deleted", obj)
-        sessions.end(obj.session_key)
-        UserSession.objects.filter(pk=obj.pk).delete()
+        """End the session."""
+        sessions.end_row(obj, actor=request.user)
 
     @display(description="browser or program")
     def program(self, session: UserSession) -> str:

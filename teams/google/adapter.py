@@ -84,6 +84,7 @@ class GoogleAccountAdapter(DefaultSocialAccountAdapter):
                 user: User = sociallogin.user
                 user.full_clean(exclude=["password"], validate_constraints=False)
                 sociallogin.save(request)
+                registration.note_created(user, actor=user)
                 if not invites.is_awaited(user.email):
                     organizations.create(name=registration.own_name(user), owner=user, actor=user)
         except IntegrityError as error:

@@ -57,7 +57,7 @@ def create(*, organization: Organization, email: str, role: str, actor: Actor | 
     reach.check(actor, organization, role)
     if _members(organization, email).exists():
         raise Conflict("This person is a member already.", code="already_member")
-    _make_room(organization, email)
+    _make_room(organization, email, actor)
     limits.check(organization, "members")
     _spend(organization, email)
     token = secrets.token_urlsafe(32)
@@ -113,8 +113,7 @@ def revoke(*, invite: Invite, actor: Actor | None = None) -> bool:
         raise Conflict("This invite is accepted: remove the member instead.", code="invite_closed")
     if row.state == InviteState.REVOKED:
         return False
-    _revoke(row)
-    audit.record(actor=actor, verb="invite.revoked", object=row)
+    _revoke(row, actor)
     return True
 
 
@@ -169,6 +168,7 @@ def accept_as_new(*, key: str, password: str, name: str = "") -> Membership:
     if addresses.is_taken(invite.email):
         raise sign_in_required()
     user = registration.create_user(email=invite.email, password=password, name=name, is_email_verified=True)
+    registration.note_created(user, actor=user)
     return _take(invite, user)
 
 
@@ -201,7 +201,7 @@ def _address(email: str) -> str:
         ) from refusal
 
 
-def _make_room(organization: Organization, email: str) -> None:
+def _make_room(organization: Organization, email: str, actor: Actor | None) -> None:
     """Refuse a second open invite of an address; one that has expired is put away."""
     open_invites = Invite.objects.for_organization(organization).filter(
         email=email, accepted_at=None, revoked_at=None
@@ -209,7 +209,7 @@ def _make_room(organization: Organization, email: str) -> None:
     for invite in open_invites.select_for_update():
         if invite.state == InviteState.PENDING:
             raise Conflict("This person is invited already: send the invite again.", code="already_invited")
-        _revoke(invite)
+        _revoke(invite, actor)
 
 
 def _spend(organization: Organization, email: str) -> None:
@@ -318,6 +318,7 @@ def _members(organization: Organization, email: str) -> Any:
     return Membership.objects.for_organization(organization).filter(is_theirs)
 
 
-def _revoke(invite: Invite) -> None:
+def _revoke(invite: Invite, actor: Actor | None) -> None:
     invite.revoked_at = clock.now()
     invite.save(update_fields=["revoked_at"])
+    audit.record(actor=actor, verb="invite.revoked", object=invite)

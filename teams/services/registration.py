@@ -9,9 +9,12 @@ from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
+from chatboost.core import audit
 from chatboost.core.errors import Forbidden, ValidationFailed
 from teams.models import Organization, User
 from teams.services import addresses, organizations, passwords
+
+INSTALLATION = 0
 
 
 @transaction.atomic
@@ -23,13 +26,14 @@ def register(*, email: str, password: str, name: str = "", organization_name: st
     if not settings.REGISTRATION_OPEN:
         raise Forbidden("Registration is closed. Ask for an invitation.", code="registration_closed")
     user = create_user(email=email, password=password, name=name)
+    note_created(user, actor=user)
     organizations.create(name=organization_name or own_name(user), owner=user, actor=user)
     return user
 
 
 @transaction.atomic
 def create_user(*, email: str, password: str | None, name: str = "", is_email_verified: bool = False) -> User:
-    """Create a user; without a password they set one by the reset mail.
+    """Create a user; without a password they set one by the reset mail. The caller notes who did it.
 
     Raises: ValidationFailed (`email_taken`, `weak_password`).
     """
@@ -48,6 +52,11 @@ def create_user(*, email: str, password: str | None, name: str = "", is_email_ve
     return user
 
 
+def note_created(user: User, *, actor: User | None) -> None:
+    """Note that a user was created: by themselves, or by the installation."""
+    audit.record(actor=actor, verb="user.created", object=user, organization_id=INSTALLATION)
+
+
 @transaction.atomic
 def open_organization(*, name: str, email: str, password: str | None = None, slug: str = "") -> Organization:
     """Open an organization for the user with this e-mail, who is created when there is none.
@@ -57,9 +66,10 @@ def open_organization(*, name: str, email: str, password: str | None = None, slu
 
     Raises: ValidationFailed (`weak_password`, `slug_taken`).
     """
-    owner = User.objects.filter(email=email.strip().lower()).first() or create_user(
-        email=email, password=password, is_email_verified=True
-    )
+    owner = User.objects.filter(email=email.strip().lower()).first()
+    if owner is None:
+        owner = create_user(email=email, password=password, is_email_verified=True)
+        note_created(owner, actor=None)
     return organizations.create(name=name, owner=owner, slug=slug, uses_installation_chat=True)
 
 

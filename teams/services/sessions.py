@@ -106,10 +106,18 @@ def end_of(user: User, session_id: int) -> bool:
     session = UserSession.objects.filter(user=user, pk=session_id).first()
     if session is None:
         return False
+    end_row(session, actor=user)
+    return True
+
+
+@transaction.atomic
+def end_row(session: UserSession, *, actor: Any) -> None:
+    """End a session by its row, which goes too when its session is gone already."""
     end(session.session_key)
     UserSession.objects.filter(pk=session.pk).delete()
-    audit.record(actor=user, verb="user.signed_out", object=user, changes={"from": (session.ip, None)})
-    return True
+    audit.record(
+        actor=actor, verb="user.signed_out", object=session.user, changes={"from": (session.ip, None)}
+    )
 
 
 def end_all(user: User, *, actor: Any, besides: str | None = None) -> None:

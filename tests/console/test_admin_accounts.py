@@ -8,6 +8,7 @@ from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialApp
 from allauth.usersessions.models import UserSession
 from django.apps import apps
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
@@ -94,6 +95,17 @@ def test_deleted_session_is_signed_out(
     staff_browser.post(page(UserSession, "delete", row.pk), {"post": "yes"})
     assert not UserSession.objects.filter(pk=row.pk).exists()
     assert other.get("/admin/").status_code == 302
+
+
+def test_sessions_that_staff_ends_are_noted(staff_browser: Client, staff: User) -> None:
+    user = factories.user()
+    signed_in = [UserSession.objects.create(user=user, ip="127.0.0.1", session_key=f"{n}") for n in range(2)]
+    chosen = {ACTION_CHECKBOX_NAME: [row.pk for row in signed_in], "action": "end_selected"}
+    ids = ",".join(str(row.pk) for row in signed_in)
+    staff_browser.post(page(UserSession, "changelist"), chosen | {"confirmed": "1", "ids": ids})
+    assert not UserSession.objects.filter(user=user).exists()
+    entries = AuditEntry.objects.filter(verb="user.signed_out", actor_id=staff.pk, object_id=str(user.pk))
+    assert [entry.organization_id for entry in entries] == [0, 0]
 
 
 def test_deleted_second_step_takes_its_recovery_codes_along(staff_browser: Client) -> None:

@@ -11,6 +11,7 @@ from allauth.socialaccount.models import SocialAccount, SocialToken
 from django.test import Client
 from django.urls import reverse
 
+from chatboost.core.models import AuditEntry
 from teams.models import Membership, Organization, User
 from teams.roles import Role
 from tests import factories
@@ -116,6 +117,7 @@ def test_stranger_gets_an_account_and_an_organization(client: Client, visit: Vis
     assert not user.has_usable_password()
     assert EmailAddress.objects.get(user=user).verified
     assert not SocialToken.objects.exists()
+    assert AuditEntry.objects.get(verb="user.created").actor_id == user.pk
     assert client.get("/admin/").status_code == 200
 
 

@@ -16,6 +16,7 @@ from rest_framework.test import APIClient
 from chatboost.core.models import AuditEntry, Mail
 from teams import user_agents
 from teams.models import Organization, User
+from teams.services import addresses
 from tests import factories
 from tests.teams.conftest import PASSWORD, with_token
 
@@ -122,6 +123,11 @@ def test_programs_are_named_in_words(header: str, words: str) -> None:
 
 
 # Sessions
+
+
+def test_there_is_one_page_of_where_one_is_signed_in(browser: Client) -> None:
+    assert browser.get("/accounts/sessions/")["Location"] == PAGE
+    assert browser.post("/accounts/sessions/")["Location"] == PAGE
 
 
 def test_one_session_is_signed_out(user: User, browser: Client) -> None:
@@ -291,6 +297,19 @@ def test_what_is_changed_is_in_the_audit_log(
     assert "user.second_step_added" in verbs
     assert "user.second_step_removed" in verbs
     assert "secret" not in str(list(AuditEntry.objects.values_list("changes", flat=True)))
+
+
+def test_addresses_that_come_and_go_are_in_the_audit_log(user: User, browser: Client) -> None:
+    addresses.prove(user, user.email)
+    browser.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    browser.post("/accounts/email/", {"action_add": "", "email": "second@example.com"})
+    browser.post("/accounts/email/", {"action_remove": "", "email": "second@example.com"})
+
+    entries = AuditEntry.objects.filter(actor_id=user.pk, verb__startswith="user.email").order_by("id")
+    assert [(entry.verb, entry.changes) for entry in entries] == [
+        ("user.email_added", {"email": [None, "second@example.com"]}),
+        ("user.email_removed", {"email": ["second@example.com", None]}),
+    ]
 
 
 # All pages that can be reached

@@ -122,10 +122,12 @@ def test_second_invite_of_an_address_is_refused_whatever_its_case(organization: 
 def test_expired_invite_makes_way_for_a_new_one(organization: Organization) -> None:
     ask(organization)
     Invite.objects.update(expires_at=clock.now())
+    old = Invite.objects.get()
 
     ask(organization)
 
     assert sorted(invite.state for invite in Invite.objects.all()) == ["pending", "revoked"]
+    assert AuditEntry.objects.get(verb="invite.revoked").object_id == str(old.pk)
 
 
 def test_two_organizations_may_invite_the_same_address(

@@ -7,10 +7,12 @@ from allauth.account.models import EmailAddress
 from django.core.management import CommandError, call_command
 
 from chatboost.core.errors import ValidationFailed
+from chatboost.core.models import AuditEntry
 from teams.models import Membership, Organization, User
 from teams.roles import Role
-from teams.services import organizations, registration
+from teams.services import invites, organizations, registration
 from tests import factories
+from tests.teams.invited import ADDRESS, SECRET, ask
 
 pytestmark = pytest.mark.django_db
 
@@ -21,6 +23,17 @@ def test_register_refused_organization_leaves_no_user() -> None:
 
     assert not User.objects.exists()
     assert not Organization.objects.exists()
+    assert not AuditEntry.objects.exists()
+
+
+def test_whoever_creates_a_user_is_noted(organization: Organization) -> None:
+    registered = registration.register(email="a@example.com", password=SECRET)
+    invites.accept_as_new(key=invites.key_of(ask(organization)), password=SECRET)
+    registration.open_organization(name="Initech", email="c@example.com")
+
+    entries = AuditEntry.objects.filter(verb="user.created", organization_id=0).order_by("id")
+    invited = User.objects.get(email=ADDRESS)
+    assert [entry.actor_id for entry in entries] == [registered.pk, invited.pk, None]
 
 
 def test_register_without_any_name_calls_the_organization_after_the_address() -> None:
