@@ -288,6 +288,27 @@ def test_dead_work_is_tried_again(browser: Client, organization: Organization) -
     assert (item.state, item.error_count) == (WorkState.READY, 0)
 
 
+@pytest.mark.parametrize(("name", "words"), [("retry", "is back in line"), ("discard", "is discarded")])
+def test_dead_work_that_was_seen_to_leads_back_to_the_list(
+    browser: Client, organization: Organization, name: str, words: str
+) -> None:
+    item = dead_item(organization)
+    answer = browser.post(page("core_workitem_action", item.pk, name), follow=True)
+    assert answer.redirect_chain == [(page("core_workitem_changelist"), 302)]
+    assert answer.status_code == 200
+    assert words in said(answer)
+
+
+@pytest.mark.parametrize("name", ["retry", "discard"])
+def test_work_that_is_not_dead_is_left_and_said_so(
+    browser: Client, organization: Organization, name: str
+) -> None:
+    item = dead_item(organization, state=WorkState.SCHEDULED)
+    answer = browser.post(page("core_workitem_action", item.pk, name), follow=True)
+    assert "is not dead" in said(answer)
+    assert WorkItem.objects.get().state == WorkState.SCHEDULED
+
+
 def test_selected_dead_work_is_tried_again(
     browser: Client, organization: Organization, other_organization: Organization
 ) -> None:

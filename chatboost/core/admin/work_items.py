@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from django.contrib import messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from unfold.decorators import display
@@ -92,15 +93,21 @@ class WorkItemAdmin(ReadOnlyAdmin):
         """Only dead work can be tried again."""
         return obj.state == WorkState.DEAD
 
-    def retry(self, request: HttpRequest, item: WorkItem) -> None:
+    def retry(self, request: HttpRequest, item: WorkItem) -> HttpResponse:
         """Put a dead item back in line."""
-        dead_letters.retry([item], actor=request.user)
-        self.message_user(request, f"{words_of(item)} is back in line.")
+        return self._done(request, item, dead_letters.retry([item], actor=request.user), "is back in line")
 
-    def discard(self, request: HttpRequest, item: WorkItem) -> None:
+    def discard(self, request: HttpRequest, item: WorkItem) -> HttpResponse:
         """Remove a dead item for good."""
-        dead_letters.discard([item], actor=request.user)
-        self.message_user(request, f"{words_of(item)} is discarded.")
+        return self._done(request, item, dead_letters.discard([item], actor=request.user), "is discarded")
+
+    def _done(self, request: HttpRequest, item: WorkItem, count: int, words: str) -> HttpResponse:
+        """Say what became of it on the list: what is done or discarded has no page."""
+        if count:
+            self.message_user(request, f"{words_of(item)} {words}.", messages.SUCCESS)
+        else:
+            self.message_user(request, f"{words_of(item)} is not dead: left as it is.", messages.WARNING)
+        return HttpResponseRedirect(self.url("changelist"))
 
     @display(description="last error")
     def last_error_line(self, item: WorkItem) -> str:
