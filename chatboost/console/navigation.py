@@ -17,12 +17,16 @@ ENVIRONMENT_COLOURS = {"production": "danger", "staging": "warning"}
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One entry of the sidebar. `permission` "" is for every member, STAFF for the installation's staff."""
+    """One entry of the sidebar. `permission` "" is for every member, STAFF for the installation's staff.
+
+    `has_installations` is for lists with rows of the installation itself, which its staff sees in any role.
+    """
 
     title: str
     icon: str
     page: str
     permission: str = ""
+    has_installations: bool = False
 
 
 GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
@@ -60,7 +64,7 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
     (
         "Operations",
         (
-            Place("Jobs", "hourglass_top", "admin:core_job_changelist", "core.view_job"),
+            Place("Jobs", "hourglass_top", "admin:core_job_changelist", "core.view_job", True),
             Place("Work", "conveyor_belt", "admin:core_workitem_changelist", "core.view_workitem"),
             Place(
                 "Webhook receipts",
@@ -68,8 +72,8 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
                 "admin:messaging_webhookreceipt_changelist",
                 "messaging.view_webhookreceipt",
             ),
-            Place("Mailbox", "mail", "admin:core_mail_changelist", "core.view_mail"),
-            Place("Audit log", "history", "admin:core_auditentry_changelist", "teams.view_audit"),
+            Place("Mailbox", "mail", "admin:core_mail_changelist", "core.view_mail", True),
+            Place("Audit log", "history", "admin:core_auditentry_changelist", "teams.view_audit", True),
             Place("API documentation", "api", "/docs"),
         ),
     ),
@@ -84,12 +88,12 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
     ),
 )
 
-# The user's menu: (title, page).
-ACCOUNT: tuple[tuple[str, str], ...] = (
-    ("My notifications", "admin:teams_notification_changelist"),
-    ("My preferences", "admin:teams_notification_preferences"),
-    ("Security", "account_security"),
-    ("E-mail", "account_email"),
+# The user's menu: (title, page, permission).
+ACCOUNT: tuple[tuple[str, str, str], ...] = (
+    ("My notifications", "admin:teams_notification_changelist", "teams.view_notification"),
+    ("My preferences", "admin:teams_notification_preferences", "teams.view_notification"),
+    ("Security", "account_security", ""),
+    ("E-mail", "account_email", ""),
 )
 
 # Pages that belong together: (model, title, page, permission) of each tab.
@@ -180,7 +184,7 @@ def trail(opts: Any, row_title: str = "") -> list[dict[str, str]]:
 
 
 def _place_titles() -> dict[str, str]:
-    own = {page: title for title, page in ACCOUNT}
+    own = {page: title for title, page, _ in ACCOUNT}
     return own | {place.page: place.title for _, places in GROUPS for place in places}
 
 
@@ -217,11 +221,16 @@ def favicons(request: HttpRequest) -> list[dict[str, str]]:
 
 def account_links(request: HttpRequest) -> list[dict[str, str]]:
     """Return the entries of the user's menu above "Sign out"."""
-    return [{"title": title, "link": url} for title, page in ACCOUNT if (url := url_of(page))]
+    return [
+        {"title": title, "link": url}
+        for title, page, permission in ACCOUNT
+        if _may_see(request, permission) and (url := url_of(page))
+    ]
 
 
 def _item(request: HttpRequest, place: Place) -> dict[str, Any] | None:
-    url = url_of(place.page) if _may_see(request, place.permission) else ""
+    may_see = _may_see(request, place.permission) or (place.has_installations and _may_see(request, STAFF))
+    url = url_of(place.page) if may_see else ""
     if not url:
         return None
     item: dict[str, Any] = {"title": place.title, "icon": place.icon, "link": url}

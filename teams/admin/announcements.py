@@ -48,11 +48,7 @@ class AnnouncePage(ConsolePage):
         form = AnnouncementForm(request.POST)
         if form.is_valid():
             try:
-                announcements.start(
-                    **form.cleaned_data,
-                    actor=request.user,
-                    organization_id=self.organization.pk if self.organization else 0,
-                )
+                announcements.start(**form.cleaned_data, actor=request.user)
             except DomainError as refusal:
                 form.add_error(None, ValidationError(refusal.message))
             else:

@@ -13,6 +13,7 @@ from teams.notifications import texts
 from teams.notifications.writing import notify
 
 JOB_KIND = "teams.announce"
+INSTALLATION = 0
 MAX_KEY = 100
 # A chunk: on SQLite nobody else writes meanwhile.
 ORGANIZATIONS_AT_ONCE = 5
@@ -28,24 +29,29 @@ def start(
     slug: str = "",
     key: str = "",
     actor: Any,
-    organization_id: int = 0,
 ) -> Job:
     """Begin to tell every member of the organization with this slug, or of all active ones without a slug.
 
-    The same `key` tells nobody twice. `organization_id` is where the job is shown.
+    The same `key` tells nobody twice. The job is the installation's.
 
     Raises: ValidationFailed (`title_required, unknown_severity, key_too_long`), NotFound.
     """
     _check(title, severity, key)
     ids = _organizations(slug)
     job = jobs.start(
-        organization_id=organization_id,
+        organization_id=INSTALLATION,
         actor=actor,
         kind=JOB_KIND,
         input={"title": title, "body": body, "severity": str(severity), "ids": ids, "key": key},
     )
     changes = {"title": (None, title), "organizations": (None, slug or "all")}
-    audit.record(actor=actor, verb="announcement.sent", object=job, changes=changes, organization_id=0)
+    audit.record(
+        actor=actor,
+        verb="announcement.sent",
+        object=job,
+        changes=changes,
+        organization_id=INSTALLATION,
+    )
     return job
 
 

@@ -298,7 +298,7 @@ def _mail_and_export(world: World) -> None:
 def _announce(world: World) -> None:
     """Tell everybody, about somebody who is erased a little later."""
     organization = _organization()
-    announcements.start(title="Maintenance at noon", actor=None, organization_id=organization.pk)
+    announcements.start(title="Maintenance at noon", actor=None)
     contact = contacts.create(organization=organization, source="api", phone="+15550009997")
     notify(
         organization=organization,

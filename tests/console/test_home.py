@@ -156,6 +156,28 @@ def test_sidebar_of_a_viewer_leaves_out_what_is_forbidden(viewer_browser: Client
     assert set(sidebar(viewer_browser)) & {"API keys", "Work", "Webhook receipts", "Schedules"} == set()
 
 
+@pytest.mark.parametrize("role", [Role.VIEWER, None])
+def test_menus_of_staff_have_what_opens_whatever_their_role(
+    browser_of: Callable[[User], Client], organization: Organization, role: str | None
+) -> None:
+    staff = factories.member(organization, role) if role else factories.user()
+    User.objects.filter(pk=staff.pk).update(is_staff=True)
+    staff.refresh_from_db()
+    browser = browser_of(staff)
+
+    page = browser.get(reverse("admin:index"))
+
+    links = {
+        item["title"]: item["link"] for group in page.context["sidebar_navigation"] for item in group["items"]
+    }
+    assert {"Jobs", "Mailbox", "Audit log"} <= links.keys()
+    links |= {link["title"]: link["link"] for link in page.context["account_links"]}
+    assert ("My notifications" in links, "My preferences" in links) == (bool(role), bool(role))
+    assert {title: browser.get(link).status_code for title, link in links.items()} == dict.fromkeys(
+        links, 200
+    )
+
+
 def test_every_place_of_the_sidebar_opens(browser: Client) -> None:
     groups = browser.get(reverse("admin:index")).context["sidebar_navigation"]
     statuses = {

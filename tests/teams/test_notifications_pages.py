@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from chatboost.core import clock
-from chatboost.core.models import AuditEntry
+from chatboost.core.models import AuditEntry, Job
 from teams.models import Notification, NotificationPreference, Organization, TelegramChat, User
 from teams.roles import Role
 from teams.services import telegram
@@ -270,6 +270,22 @@ def test_staff_announce(organization: Organization, browser_of: Callable[[User],
     work(clock.now())
     assert set(Notification.objects.values_list("title", flat=True)) == {"Maintenance"}
     assert "This field is required" in text_of(browser.post(ANNOUNCE, {**body, "title": ""}))
+
+
+def test_announcement_is_a_job_of_the_installation(
+    organization: Organization, viewer: User, browser: Client, browser_of: Callable[[User], Client]
+) -> None:
+    staff = factories.user(is_staff=True)
+    body = {"title": "Maintenance", "body": "", "severity": "info", "slug": ""}
+
+    browser_of(staff).post(ANNOUNCE, body)
+
+    job = Job.objects.get()
+    page = reverse("admin:core_job_change", args=[job.pk])
+    assert job.organization_id == 0
+    assert "Announcement: Maintenance" in text_of(browser_of(staff).get(page))
+    assert "Announcement: Maintenance" in text_of(browser_of(staff).get(reverse("admin:core_job_changelist")))
+    assert browser.get(page).status_code == 404
 
 
 def test_announcing_is_for_staff(admin_browser: Client) -> None:

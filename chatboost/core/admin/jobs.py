@@ -16,13 +16,13 @@ from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import display
 
 from chatboost.core import jobs
-from chatboost.core.admin.base import ReadOnlyAdmin
 from chatboost.core.admin.bulk import BulkAction
 from chatboost.core.admin.buttons import DetailAction
 from chatboost.core.admin.display import EMPTY, choice_label, json_block
 from chatboost.core.admin.filters import ChoicesDropdownFilter
+from chatboost.core.admin.installation import InstallationAdmin
 from chatboost.core.admin.registry import register
-from chatboost.core.admin.scoping import is_allowed, organization_of
+from chatboost.core.admin.scoping import is_allowed
 from chatboost.core.files import store
 from chatboost.core.jobs.lifecycle import OPEN
 from chatboost.core.models import File, Job, JobState
@@ -46,8 +46,8 @@ class KindFilter(DropdownFilter):
 
 
 @register(Job)
-class JobAdmin(ReadOnlyAdmin):
-    """Jobs of the organization, the newest first."""
+class JobAdmin(InstallationAdmin):
+    """Jobs of the organization, and for its staff the installation's, the newest first."""
 
     list_display = ("title", "state_label", "progress", "failed", "started_by", "created_at")
     list_filter = (("state", ChoicesDropdownFilter), KindFilter)
@@ -85,11 +85,6 @@ class JobAdmin(ReadOnlyAdmin):
     class Media:
         css = {"all": ["core/jobs.css"]}
         js = [Script("core/jobs.js", type="module")]
-
-    def scope(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Keep the organization's jobs: the kernel's table holds a plain number."""
-        organization = organization_of(request)
-        return queryset.filter(organization_id=organization.pk) if organization else queryset.none()
 
     def row_title(self, row: Job) -> str:
         """Name the kind."""
