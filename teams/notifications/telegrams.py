@@ -1,5 +1,6 @@
 """Messages to Telegram: which chat an organization has, and putting a message in line for it."""
 
+import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
@@ -50,15 +51,20 @@ def address_of(organization: Organization) -> Address | Silence:
 
 
 def queue(organization: Organization, news: Notification) -> TelegramMessage | None:
-    """Write one message about a notification, for the whole chat; None where there is no chat."""
+    """Write one message about a notification, for the whole chat.
+
+    None where there is no chat, or where the chat was told by the same key.
+    """
     address = address_of(organization)
     if isinstance(address, Silence):
         return None
-    message = TelegramMessage.objects.create(
+    message, is_new = TelegramMessage.objects.get_or_create(
         organization=organization,
-        text=texts.cut(text_of(organization, news), MAX_TEXT),
-        dedupe_key=f"{about(news.object_type, news.object_id)}{news.pk}",
+        dedupe_key=f"{about(news.object_type, news.object_id)}{_key_of(news)}",
+        defaults={"text": texts.cut(text_of(organization, news), MAX_TEXT)},
     )
+    if not is_new:
+        return None
     work.enqueue(
         work.Order(
             kind=TELEGRAM_KIND,
@@ -86,6 +92,13 @@ def text_of(organization: Organization, news: Notification) -> str:
     link = f"{settings.PUBLIC_BASE_URL}{news.url}" if news.url and settings.PUBLIC_BASE_URL else ""
     head = f"{MARKS[Severity(news.severity)]} {news.title}"
     return "\n\n".join(filter(None, [head, news.body, link, f"— {organization.name}"]))
+
+
+def _key_of(news: Notification) -> str:
+    """Return what tells a message from others about the same object: people who hear later are not news."""
+    if news.dedupe_key is None:
+        return str(news.pk)
+    return f"key:{hashlib.sha256(news.dedupe_key.encode()).hexdigest()[:32]}"
 
 
 def _of_environment(organization_ids: Collection[int]) -> dict[int, Address]:

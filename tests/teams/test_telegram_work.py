@@ -89,6 +89,12 @@ def test_key_writes_one_message(chat: TelegramChat, organization: Organization) 
     told(organization, dedupe_key="k")
     told(organization, dedupe_key="k")
     assert TelegramMessage.objects.count() == 1
+    # Whoever joins meanwhile is told; the chat has read it.
+    factories.member(organization)
+    assert len(told(organization, dedupe_key="k")) == 1
+    assert WorkItem.objects.filter(kind=KIND).count() == TelegramMessage.objects.count() == 1
+    told(organization, dedupe_key="another")
+    assert TelegramMessage.objects.count() == 2
 
 
 def test_nobody_wants_it_there_is_no_message(
