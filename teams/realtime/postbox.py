@@ -50,6 +50,8 @@ class Postbox:
         self._wanted = asyncio.Event()
         self._joined = asyncio.Event()
         self._is_deaf = True
+        # Whether a socket has gone on before the first join.
+        self._has_missed = False
         self._tasks: list[asyncio.Task[None]] = []
         self._executor: ThreadPoolExecutor | None = None
         self._stop_listening: Callable[[], None] | None = None
@@ -59,10 +61,12 @@ class Postbox:
         self._subscribers.setdefault(subscriber.user_id, set()).add(subscriber)
         if not self._tasks:
             self._begin()
-        # Without a broker there is nothing to wait for.
-        with suppress(TimeoutError):
+        try:
             async with asyncio.timeout(JOIN_SECONDS):
                 await self._joined.wait()
+        except TimeoutError:
+            # Without a broker there is nothing to wait for; what this socket does not hear is made up for.
+            self._has_missed = True
 
     async def detach(self, subscriber: Subscriber) -> None:
         """Forget a socket; the last one ends the work."""
@@ -133,7 +137,7 @@ class Postbox:
         self._stop_listening = live.listen(lambda topics: _call_in(loop, self.hear, topics))
         self._tasks = [asyncio.create_task(self._deliver()), asyncio.create_task(self._poll())]
         layer = get_channel_layer()
-        self._is_deaf = True
+        self._is_deaf, self._has_missed = True, False
         self._joined.clear()
         if live.is_shared(layer):
             self._tasks.append(asyncio.create_task(self._listen(layer)))
@@ -237,9 +241,9 @@ class Postbox:
         while True:
             was_joined = await self._attempt(lambda: live.join(layer, channel))
             if was_joined is not None:
-                if self._joined.is_set() and (self._is_deaf or not was_joined):
+                if self._has_missed or (self._joined.is_set() and (self._is_deaf or not was_joined)):
                     self.heal()
-                self._is_deaf = False
+                self._is_deaf = self._has_missed = False
                 self._joined.set()
             await asyncio.sleep(JOIN_SECONDS)
 

@@ -19,6 +19,7 @@ from teams.models import Membership, Organization, User
 from teams.roles import Role
 from teams.services import sessions
 from tests import factories
+from tests.core.cache_server import CacheServer
 from tests.teams.socket_client import HOST, SocketClient, ask, expect_refusal, ready
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("gadget_topic")]
@@ -95,6 +96,23 @@ async def test_announced_change_arrives_from_another_thread(
 
     frame = await socket.receive_json()
     assert (frame["type"], frame["topic"]) == ("changed", topic)
+
+
+async def test_broker_that_comes_late_makes_followers_look_again(
+    real_layer: None, layer_server: CacheServer, open_socket: Open, organization: Organization, token: str
+) -> None:
+    topic = f"gadget:{organization.pk}"
+    layer_server.freeze()
+    try:
+        socket = await open_socket(f"bearer.{token}")
+        await ready(socket)
+        await ask(socket, type="subscribe", topic=topic)
+    finally:
+        layer_server.thaw()
+
+    hinted = {(await socket.receive_json(timeout=10))["topic"] for _ in range(2)}
+
+    assert hinted == {"notifications", topic}
 
 
 async def test_flushed_broker_makes_followers_look_again_and_then_hears_as_before(
