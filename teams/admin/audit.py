@@ -5,15 +5,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.apps import apps
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import display
 
-from chatboost.core.admin.display import EMPTY, label, shortened
+from chatboost.core.admin.display import EMPTY, admin_url, label, shortened
 from chatboost.core.admin.exchange import ImportExport
 from chatboost.core.admin.filters import DayRangeFilter
 from chatboost.core.admin.installation import InstallationAdmin
@@ -105,6 +104,22 @@ class AuditEntryAdmin(ImportExport, InstallationAdmin):
         """Say what was done."""
         return verb_words(row.verb)
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Return the entry, knowing where its thing is to be seen by this visitor."""
+        entry = super().get_object(request, object_id, from_field)
+        if entry is not None:
+            entry.object_url = self._url(request, entry)
+        return entry
+
+    def _url(self, request: HttpRequest, entry: AuditEntry) -> str:
+        model = model_of(entry.object_type)
+        if model is None or not self.admin_site.is_registered(model) or entry.verb.endswith(".deleted"):
+            return ""
+        admin = self.admin_site.get_model_admin(model)
+        # The row's own page is asked: it finds only what the visitor's organization has.
+        row = admin.get_object(request, entry.object_id) if admin.has_view_permission(request) else None
+        return admin_url(row) if row is not None and admin.has_view_permission(request, row) else ""
+
     @display(description="who", ordering="actor_label")
     def who(self, entry: AuditEntry) -> str:
         """Name the person or the key."""
@@ -129,9 +144,8 @@ class AuditEntryAdmin(ImportExport, InstallationAdmin):
 
     @display(description="to")
     def object_link(self, entry: AuditEntry) -> SafeString | str:
-        """Name the thing, with a link to its page where it may still have one."""
-        url = "" if entry.verb.endswith(".deleted") else _url(entry)
-        words = self.object_line(entry)
+        """Name the thing, with a link to its page where the visitor may see it and it is still there."""
+        url, words = getattr(entry, "object_url", ""), self.object_line(entry)
         return format_html('<a href="{}" class="cb-link">{}</a>', url, words) if url else words
 
     @display(description="before → after")
@@ -158,18 +172,17 @@ def verb_words(verb: str) -> str:
 
 def type_words(object_type: str) -> str:
     """Return `messaging.bot` as "Bot"; a model that is no more keeps its word."""
-    try:
-        name = str(apps.get_model(object_type)._meta.verbose_name)
-    except (LookupError, ValueError):
-        name = object_type
+    model = model_of(object_type)
+    name = str(model._meta.verbose_name) if model else object_type
     return f"{name[:1].upper()}{name[1:]}"
 
 
-def _url(entry: AuditEntry) -> str:
+def model_of(object_type: str) -> type[Model] | None:
+    """Return the model of `messaging.bot`, or None where it is no more."""
     try:
-        return reverse(f"admin:{entry.object_type.replace('.', '_')}_change", args=[entry.object_id])
-    except NoReverseMatch:
-        return ""
+        return apps.get_model(object_type)
+    except (LookupError, ValueError):
+        return None
 
 
 def _pairs(changes: Any) -> Iterable[tuple[str, Any, Any]]:

@@ -9,6 +9,7 @@ from django.urls import reverse
 from rest_framework.test import APIClient
 
 from chatboost.core import audit
+from chatboost.core.admin.display import admin_url
 from chatboost.core.models import AuditEntry
 from chatboost.messaging.models import Bot, Channel
 from flows.models import Flow
@@ -118,6 +119,27 @@ def test_page_of_something_deleted_has_no_link_to_it(browser: Client, organizati
     assert (
         reverse("admin:messaging_bot_change", args=[bot.pk]) not in browser.get(page(entry)).content.decode()
     )
+
+
+def test_page_links_to_nothing_that_would_not_open(
+    browser: Client,
+    browser_of: BrowserOf,
+    staff: User,
+    organization: Organization,
+    other_organization: Organization,
+) -> None:
+    gone, foreign = factories.bot(organization), factories.bot(other_organization)
+    things: list[Any] = [gone, foreign, staff]
+    entries = [
+        audit.record(actor=None, verb="thing.changed", object=each, organization_id=organization.pk)
+        for each in things
+    ]
+    addresses = [admin_url(each) for each in things]
+    gone.delete()
+    for entry, address in zip(entries, addresses, strict=True):
+        assert address not in browser.get(page(entry)).content.decode()
+    own = audit.record(actor=None, verb="thing.changed", object=staff, organization_id=0)
+    assert addresses[-1] in browser_of(staff).get(page(own)).content.decode()
 
 
 @pytest.mark.parametrize(
