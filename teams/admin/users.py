@@ -9,8 +9,11 @@ from unfold.decorators import display
 from chatboost.core.admin import BulkAction, DetailAction, StaffAdmin, register
 from chatboost.core.admin.display import EMPTY
 from chatboost.core.admin.scoping import STAFF
+from teams.admin.members import KEYS_STAY
 from teams.models import Membership, User
-from teams.services import deactivation, sessions
+from teams.services import api_keys, deactivation, sessions
+
+OUT = f"They are signed out everywhere at once, and can't sign in any more. {KEYS_STAY}"
 
 
 @register(User)
@@ -29,7 +32,7 @@ class UserAdmin(StaffAdmin):
             label="Deactivate",
             permission=STAFF,
             icon="person_off",
-            confirm="They are signed out everywhere at once, and can't sign in any more. Deactivate?",
+            confirm=f"{OUT} Deactivate?",
         ),
         DetailAction(
             name="reactivate", label="Reactivate", permission=STAFF, icon="person_check", is_primary=True
@@ -47,7 +50,7 @@ class UserAdmin(StaffAdmin):
             name="deactivate_selected",
             label="Deactivate",
             permission=STAFF,
-            confirm="They are signed out everywhere at once, and can't sign in any more.",
+            confirm=OUT,
             run=lambda user, actor: deactivation.deactivate(user=user, actor=actor),
             is_dangerous=True,
         ),
@@ -80,7 +83,9 @@ class UserAdmin(StaffAdmin):
     def deactivate(self, request: HttpRequest, user: User) -> None:
         """Keep them out."""
         if deactivation.deactivate(user=user, actor=request.user):
-            self.message_user(request, f"{user.email} is deactivated, and signed out everywhere.")
+            count = api_keys.live().filter(created_by=user).count()
+            keys = f" {KEYS_STAY} There {'is' if count == 1 else 'are'} {count:,}." if count else ""
+            self.message_user(request, f"{user.email} is deactivated, and signed out everywhere.{keys}")
 
     def reactivate(self, request: HttpRequest, user: User) -> None:
         """Let them in again."""

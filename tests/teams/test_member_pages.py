@@ -12,7 +12,7 @@ from chatboost.core.models import AuditEntry
 from teams import limits
 from teams.models import Membership, Organization, OrganizationLimit, User
 from teams.roles import Role
-from teams.services import deletion, organizations
+from teams.services import api_keys, deletion, organizations
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -344,6 +344,24 @@ def test_staff_deactivates_and_reactivates_a_user(
     browser.post(url("user", "action", member.pk, "reactivate"))
     member.refresh_from_db()
     assert member.is_active
+
+
+def test_staff_is_told_of_the_keys_of_whom_they_deactivate(
+    organization: Organization, staff: User, browser_of: Browser
+) -> None:
+    admin, browser = factories.member(organization, Role.ADMIN), browser_of(staff)
+    keys = [
+        api_keys.create(organization=organization, name=f"k{number}", role=Role.VIEWER, actor=admin)[0]
+        for number in range(3)
+    ]
+    api_keys.revoke(keys[0])
+
+    asked = browser.get(url("user", "change", admin.pk)).content.decode()
+    answer = browser.post(url("user", "action", admin.pk, "deactivate"))
+
+    assert "API keys that they made keep working" in asked
+    assert "API keys that they made keep working" in words(answer)
+    assert "There are 2." in words(answer)
 
 
 def test_staff_is_told_why_a_last_owner_stays(
