@@ -1,7 +1,6 @@
 """The page of the own organization's settings, and of its end."""
 
 from typing import Any
-from zoneinfo import available_timezones
 
 from django import forms
 from django.conf import settings
@@ -30,7 +29,7 @@ class OrganizationSettingsForm(forms.ModelForm[Organization]):
     refusal: DomainError | None = None
 
     time_zone = forms.ChoiceField(
-        choices=lambda: [(name, name.replace("_", " ")) for name in sorted(available_timezones())],
+        choices=lambda: [(name, name.replace("_", " ")) for name in sorted(organizations.time_zones())],
         widget=UnfoldAdminSelect2Widget,
         help_text="Times in the console and days in statistics follow it.",
     )

@@ -152,7 +152,7 @@ def _slug_taken() -> ValidationFailed:
 
 
 def _check_locale(time_zone: str, language: str) -> None:
-    if time_zone not in _time_zones():
+    if time_zone not in time_zones():
         message = "Not a time zone of the IANA database, such as Europe/Berlin."
         raise ValidationFailed(message, code="invalid_time_zone", errors={"time_zone": [message]})
     if not LANGUAGE.fullmatch(language):
@@ -161,5 +161,6 @@ def _check_locale(time_zone: str, language: str) -> None:
 
 
 @cache
-def _time_zones() -> frozenset[str]:
-    return frozenset(available_timezones())
+def time_zones() -> frozenset[str]:
+    """Return the names of the time zones that mean the same on every machine."""
+    return frozenset(available_timezones() - {"localtime", "Factory"})

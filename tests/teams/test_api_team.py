@@ -50,6 +50,7 @@ def test_organization_create_of_a_taken_name_gets_another_slug(
         ({"name": "A", "slug": "acme"}, "slug_taken", "slug"),
         ({"name": "A", "slug": "no spaces"}, "validation_failed", "slug"),
         ({"name": "A", "time_zone": "Mars/Olympus"}, "invalid_time_zone", "time_zone"),
+        ({"name": "A", "time_zone": "localtime"}, "invalid_time_zone", "time_zone"),
         ({"name": "A", "time_zone": "../../etc/passwd"}, "invalid_time_zone", "time_zone"),
         ({"name": "A", "language": "klingon!"}, "invalid_language", "language"),
         ({"name": "A", "is_active": False}, "validation_failed", "is_active"),
