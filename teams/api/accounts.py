@@ -1,5 +1,6 @@
 """`/auth`: registration, tokens, passwords, and who one is."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from allauth.account.adapter import get_adapter
@@ -18,9 +19,9 @@ from chatboost.core.api.permissions import SignedIn
 from chatboost.core.api.views import ListView, View
 from teams import roles
 from teams.api import headless, serializers
-from teams.api.permissions import Person, person
+from teams.api.permissions import Person, RoleAnywhere, person
 from teams.errors import SecondFactorRequired
-from teams.models import Membership, User
+from teams.models import Membership, Organization, User
 from teams.selectors import memberships
 from teams.services import passwords, registration, sessions
 from teams.services.sessions import Tokens
@@ -202,23 +203,32 @@ class MeView(View):
 class UsersView(ListView):
     """GET /auth/users."""
 
+    permission_classes = (RoleAnywhere,)
     permission_map: ClassVar[dict[str, str]] = {"get": "teams.view_membership"}
+    organizations: Sequence[Organization] = ()
     queryset = Membership.objects.none()
-    serializer_class = serializers.MemberSerializer
+    serializer_class = serializers.ColleagueSerializer
     search_fields = ["user__email", "user__name"]
     filterset_fields = ["role"]
     ordering_fields = ["id", "user__email", "user__name"]
 
-    @extend_schema(operation_id="auth_users", summary="Users of the request's organization")
+    @extend_schema(
+        operation_id="auth_users",
+        summary="Users of the caller's organizations",
+        description=(
+            "One row for each organization that somebody belongs to; X-Organization keeps the users of one. "
+            "An API key sees its own organization's."
+        ),
+    )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """List them."""
         return super().get(request, *args, **kwargs)
 
     def get_queryset(self) -> models.QuerySet[Membership]:
-        """Return the members of the request's organization."""
+        """Return the members of the caller's organizations."""
         if getattr(self, "swagger_fake_view", False):
             return super().get_queryset()
-        return memberships.of_organization(self.request.organization)  # type: ignore[attr-defined]
+        return memberships.of_organizations(self.organizations)
 
 
 def _validated(serializer_class: type[Serializer[Any]], request: Request) -> dict[str, Any]:

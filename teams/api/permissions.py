@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework.request import Request
 
-from chatboost.core.api.permissions import RolePermission, SignedIn
+from chatboost.core.api.permissions import OrganizationRequired, RolePermission, SignedIn, permission_for
 from chatboost.core.errors import Forbidden, NotFound
 from teams.models import User
 from teams.selectors import memberships
@@ -34,6 +34,25 @@ def person(request: Request) -> User:
     """Return the signed-in user of a route that Person guards."""
     assert isinstance(request.user, User)
     return request.user
+
+
+class RoleAnywhere(RolePermission):
+    """Asks the role in each of the caller's organizations, or in the one that X-Organization names.
+
+    The view finds those where it is held in its `organizations`.
+    """
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        """Tell whether the caller may run this action in any. Raises: OrganizationRequired without one."""
+        if not request.user or not request.user.is_authenticated:
+            return False
+        named = request.organization if request.headers.get("X-Organization") else None  # type: ignore[attr-defined]
+        mine = [named] if named else [seat.organization for seat in memberships.seats_of(request.user)]
+        if not mine:
+            raise OrganizationRequired("You belong to no organization.")
+        permission = permission_for(view, request.method or "") or ""
+        view.organizations = [each for each in mine if request.user.has_perm(permission, each)]
+        return bool(view.organizations)
 
 
 class RoleInPath(RolePermission):

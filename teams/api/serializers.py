@@ -169,6 +169,12 @@ class MemberSerializer(Serializer):
     joined_at = serializers.DateTimeField(source="created_at")
 
 
+class ColleagueSerializer(MemberSerializer):
+    """A user as a member of one of the caller's organizations."""
+
+    organization = serializers.SlugField(source="organization.slug")
+
+
 class MemberRoleSerializer(Serializer):
     """What a member may do."""
 
@@ -176,7 +182,7 @@ class MemberRoleSerializer(Serializer):
 
 
 class MemberByIdSerializer(MemberRoleSerializer):
-    """Somebody whom the caller sees in `/auth/users` of another organization."""
+    """Somebody whom the caller sees in `/auth/users`, as a member of another organization."""
 
     user_id = serializers.IntegerField(min_value=1)
 

@@ -46,6 +46,14 @@ def of_organization(organization: Organization) -> models.QuerySet[Membership]:
     return members.select_related("user").order_by("id")
 
 
+def of_organizations(organizations: Sequence[Organization]) -> models.QuerySet[Membership]:
+    """Return the members of several organizations, each with user and organization, oldest first."""
+    # The caller's own: whoever calls has asked for their role in each.
+    seats = Membership.objects.across_organizations().filter(organization__in=organizations)
+    members: models.QuerySet[Membership] = seats.select_related("user", "organization").order_by("id")
+    return members
+
+
 def has_other_owner(membership: Membership) -> bool:
     """Tell whether somebody else owns the organization too, and can sign in."""
     others = Membership.objects.for_organization(membership.organization_id).exclude(pk=membership.pk)

@@ -344,15 +344,41 @@ def test_me_header_chooses_the_organization(
     assert body["organization"]["role"] == "viewer"
 
 
-def test_users_member_of_several_without_header_answers_400(
+def test_users_member_of_several_sees_those_of_all_or_of_the_one_they_name(
     organization: Organization, other_organization: Organization, bearer: Bearer
 ) -> None:
     user = factories.member(organization)
     factories.organizations.add_member(organization=other_organization, user=user, role=Role.VIEWER)
+    stranger = factories.member(factories.organization())
+    client = bearer(user)
 
-    answer = bearer(user).get("/auth/users")
+    def seen(**headers: str) -> dict[str, list[str]]:
+        rows = client.get("/auth/users", headers=headers).json()["results"]
+        return {
+            slug: [row["email"] for row in rows if row["organization"] == slug] for slug in ("acme", "globex")
+        }
+
+    everybody = seen()
+
+    assert [len(emails) for emails in everybody.values()] == [2, 2]
+    assert all(user.email in emails and stranger.email not in emails for emails in everybody.values())
+    assert seen(**{"X-Organization": "globex"}) == {"acme": [], "globex": everybody["globex"]}
+
+
+def test_users_of_nobodys_organization_answers_400(bearer: Bearer) -> None:
+    answer = bearer(factories.user()).get("/auth/users")
 
     assert (answer.status_code, answer.json()["code"]) == (400, "organization_required")
+
+
+def test_users_by_a_key_are_its_own_organizations(
+    organization: Organization, other_organization: Organization, api_for: Callable[..., APIClient]
+) -> None:
+    rows = api_for(organization).get("/auth/users").json()["results"]
+    without = api_for(organization, scopes=["teams.view_organization"]).get("/auth/users")
+
+    assert {row["organization"] for row in rows} == {"acme"}
+    assert without.status_code == 403
 
 
 def test_header_naming_a_foreign_organization_answers_404(
