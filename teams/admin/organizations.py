@@ -37,7 +37,6 @@ class OrganizationSettingsForm(forms.ModelForm[Organization]):
     class Meta:
         model = Organization
         fields = ("name", "time_zone", "language")
-        help_texts = {"language": "A language tag, such as en or pt-BR."}
 
     def clean(self) -> dict[str, Any] | None:
         """Put the service's refusal beside the fields it is about."""

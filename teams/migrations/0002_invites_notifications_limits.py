@@ -105,6 +105,11 @@ class Migration(migrations.Migration):
             field=models.CharField(max_length=120, validators=[teams.names.check]),
         ),
         migrations.AlterField(
+            model_name='organization',
+            name='language',
+            field=models.CharField(default='en', help_text='A language tag, such as en or pt-BR, for programs that read it by the API. The console and its mails are in English.', max_length=16),
+        ),
+        migrations.AlterField(
             model_name='user',
             name='name',
             field=models.CharField(blank=True, max_length=150, validators=[teams.names.check]),

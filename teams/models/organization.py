@@ -18,7 +18,12 @@ class Organization(models.Model):
     name = models.CharField(max_length=120, validators=[names.check])
     slug = models.SlugField(max_length=60, db_index=False)
     time_zone = models.CharField(max_length=64, default="UTC")
-    language = models.CharField(max_length=16, default="en")
+    language = models.CharField(
+        max_length=16,
+        default="en",
+        help_text="A language tag, such as en or pt-BR, for programs that read it by the API. "
+        "The console and its mails are in English.",
+    )
     is_active = models.BooleanField(default=True)
     uses_installation_chat = models.BooleanField(
         default=False,
