@@ -198,11 +198,13 @@ def test_signing_out_is_a_post_to_the_account_pages(browser: Client) -> None:
     assert browser.get(reverse("admin:index")).status_code == 302
 
 
-def test_menu_offers_the_users_other_organizations(
+def test_header_offers_the_users_other_organizations(
     browser: Client, owner: User, other_organization: Organization
 ) -> None:
+    assert "cb-switcher" not in home(browser)
     organizations.add_member(organization=other_organization, user=owner, role=Role.VIEWER)
-    assert f'name="organization" value="{other_organization.pk}"' in home(browser)
+    header = home(browser).partition('<details class="cb-switcher"')[2].partition("data-bell")[0]
+    assert f'name="organization" value="{other_organization.pk}"' in header
 
 
 def test_signed_in_member_needs_no_second_sign_in(browser: Client) -> None:

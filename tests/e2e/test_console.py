@@ -156,6 +156,28 @@ def test_pages_fit_the_screen(
     assert wide == {}
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_organization_is_switched_in_the_header(
+    page: Page, server: Rig, demo: dict[str, Any], width: int
+) -> None:
+    server.run("django", "create_organization", "Zenith", "--email", demo["email"])
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto("/admin/messaging/bot/")
+    switcher = page.locator("#header-inner .cb-switcher")
+    other = switcher.get_by_role("button", name="Zenith")
+
+    switcher.locator("summary").click()
+    expect(other).to_be_in_viewport(ratio=1, timeout=SOON)
+    page.keyboard.press("Escape")
+    expect(other).to_be_hidden(timeout=SOON)
+    switcher.locator("summary").click()
+    other.click()
+
+    expect(page.locator("body")).to_contain_text("Zenith", timeout=SOON)
+    switcher.locator("summary").click()
+    expect(switcher.get_by_role("button", name="Demo company")).to_be_visible(timeout=SOON)
+
+
 def test_signing_out_ends_the_session(page: Page) -> None:
     page.goto("/admin/")
     page.locator("#nav-sidebar-inner").get_by_text("demo@example.com").click()

@@ -1,7 +1,18 @@
-// Small conveniences of every page: questions before doing something, and copying.
+// Small conveniences of every page: questions before doing something, menus that close, and copying.
 document.addEventListener("submit", (event) => {
     const question = event.target.dataset?.confirm;
     if (question && !window.confirm(question)) event.preventDefault();
+});
+
+function closeMenus(kept) {
+    for (const menu of document.querySelectorAll("details[data-menu][open]")) if (menu !== kept) menu.open = false;
+}
+
+document.addEventListener("click", (event) => closeMenus(event.target.closest?.("details[data-menu]")));
+document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    document.activeElement?.closest("details[data-menu][open]")?.querySelector("summary").focus();
+    closeMenus();
 });
 
 document.addEventListener("DOMContentLoaded", () => {
