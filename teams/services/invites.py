@@ -122,16 +122,11 @@ def key_of(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 
 
-def find(token: str) -> Invite:
-    """Return the pending invite of a token, with its organization and sender.
+def find_by_key(key: str) -> Invite:
+    """Return the pending invite of a token's key, with its organization and sender.
 
     Raises: NotFound (`invite_not_found`), Gone (`invite_used`, `invite_revoked`, `invite_expired`).
     """
-    return find_by_key(key_of(token))
-
-
-def find_by_key(key: str) -> Invite:
-    """Return the pending invite of a token's key. Raises: as `find`."""
     invite: Invite | None = (
         # Its holder belongs to no organization yet: the token is the credential.
         Invite.objects.across_organizations()
@@ -149,7 +144,7 @@ def find_by_key(key: str) -> Invite:
 def accept(*, key: str, user: User) -> Membership:
     """Join with the invite of a token's key. A member stays what they are; the invite is used up.
 
-    Raises: Forbidden (`wrong_account`) unless it was sent to this user's address, and as `find`.
+    Raises: Forbidden (`wrong_account`) unless it was sent to this user's address, and as `find_by_key`.
     """
     invite = _locked_by_key(key)
     if not addresses.belongs_to(user, invite.email):
@@ -162,7 +157,7 @@ def accept_as_new(*, key: str, password: str, name: str = "") -> Membership:
     """Create the user of an invite's address, who has proved to read its mail, and join.
 
     Raises: Unauthenticated (`sign_in_required`) when the address has an account, ValidationFailed
-        (`weak_password`), and as `find`.
+        (`weak_password`), and as `find_by_key`.
     """
     invite = _locked_by_key(key)
     if addresses.is_taken(invite.email):

@@ -21,7 +21,7 @@ class ConsolePage(TemplateView):
 
     @property
     def organization(self) -> Any:
-        """The request's organization; a page is never served without one."""
+        """The request's organization; None on a page of the installation, for staff who belong to none."""
         return organization_of(self.request)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
