@@ -1,4 +1,4 @@
-"""Contact import: a CSV of new people, read, cleaned and written, on SQLite."""
+"""Contact import: a CSV of new people with an attribute each, read, cleaned and written, on SQLite."""
 
 import tempfile
 from collections.abc import Iterator, Sequence

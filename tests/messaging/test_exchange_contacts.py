@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -136,6 +138,29 @@ def test_attributes_are_stored_as_the_service_stores_them(organization: Organiza
     assert known(Contact.objects.get(phone=ADA)) == known(by_service)
     # And the other way round: what the service has written is the same to an import.
     assert write(organization, f"phone,{heading}\n{by_service.phone},{values}\n")[0] == (0, 0, 1)
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL counts the given rows by itself")
+def test_given_attributes_are_read_once_and_not_for_each_contact(organization: Organization) -> None:
+    with CaptureQueriesContext(connection) as seen:
+        write(organization, f"phone,city\n{ADA},Lahore\n{BOB},Rome\n")
+    (statement,) = [q["sql"] for q in seen if "INTO messaging_contactattribute" in q["sql"]]
+    with connection.cursor() as cursor:
+        cursor.execute("EXPLAIN QUERY PLAN " + statement)
+        loops = [detail for *_, detail in cursor.fetchall() if detail.startswith(("SCAN", "SEARCH"))]
+    assert loops[0].startswith("SCAN json_each")
+    assert loops[1].startswith("SEARCH contact USING")
+
+
+def test_many_attributes_are_written_a_few_rows_at_a_time(organization: Organization) -> None:
+    names = [f"fact{number}" for number in range(40)]
+    lines = [",".join([f"+1555{row:07d}", *names]) for row in range(200)]
+    table = "\n".join([",".join(["phone", *names]), "no phone", *lines]).encode()
+    cleaning = staging.Cleaning(ContactResource(organization), io.BytesIO(table), staging.Options())
+    chunks, rejected = zip(*cleaning.chunks(), strict=True)
+    sizes = [len(chunk.numbers) for chunk in chunks]
+    assert (sizes, [len(rows) for rows in rejected]) == ([75, 75, 50], [1, 0, 0])
+    assert [number for chunk in chunks for number in chunk.numbers] == list(range(3, 203))
 
 
 def test_changed_attribute_counts_as_a_change_of_the_contact(organization: Organization) -> None:

@@ -14,5 +14,8 @@ BATCH_CELLS: Final = 24_000
 BATCH_SIZE: Final = 4 * 1024 * 1024
 """Rows, cells or characters that are in memory, and are written in one transaction, at once."""
 
+BATCH_EXTRAS: Final = 3000
+"""Cells of extra columns that are written at once: each is a row, and on SQLite nobody else writes."""
+
 MAX_HEADING: Final = 200
 BLOCK: Final = 64 * 1024

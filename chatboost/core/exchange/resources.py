@@ -69,6 +69,15 @@ class Chunk:
             },
         )
 
+    def portions(self, most: int) -> Iterator["Chunk"]:
+        """Yield the rows in chunks with so many cells of extras at most, but a row at least."""
+        at_once = max(most // max(len(self.extras), 1), 1)
+        if len(self.numbers) <= at_once or not self.extras:
+            yield self
+            return
+        for start in range(0, len(self.numbers), at_once):
+            yield self.keep(range(start, min(start + at_once, len(self.numbers))))
+
     def distinct(self, key: str) -> tuple["Chunk", int, int]:
         """Return the chunk with one row for each key, and how many others changed something, or nothing.
 

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import IO, Any, Final
 
 from chatboost.core import files
-from chatboost.core.exchange import reading, writing
+from chatboost.core.exchange import limits, reading, writing
 from chatboost.core.exchange.resources import Chunk, OrganizationResource, Plan, Rejected
 from chatboost.core.models import File
 
@@ -71,7 +71,9 @@ class Cleaning:
                 chunk, rejected = self._resource.clean(batch, self.plan)
                 self.good += len(chunk.numbers)
                 self.rejected += len(rejected)
-                yield chunk, rejected
+                for portion in chunk.portions(limits.BATCH_EXTRAS):
+                    yield portion, rejected
+                    rejected = []
 
 
 def stage(source: File, resource: OrganizationResource, *, permission: str, options: Options) -> Staged:

@@ -239,6 +239,9 @@ def _setting(given: upsert.Source) -> str:
     """Return the statement that writes attributes of contacts by phone; what is the same stays untouched."""
     is_postgres = connection.vendor == "postgresql"
     value = "given.value::jsonb" if is_postgres else "given.value"
+    # SQLite does not know how few rows are given: it would read all of them once for each contact. Of a
+    # cross join it keeps the order.
+    join = "JOIN" if is_postgres else "CROSS JOIN"
     # All names are our own, no value is among them. Without a WHERE, SQLite takes ON for a join's.
     return f"""
         INSERT INTO messaging_contactattribute AS row
@@ -246,7 +249,7 @@ def _setting(given: upsert.Source) -> str:
         SELECT %s, contact.id, given.key, {value}, given.value_type, given.search_value,
                {"%s::timestamptz" if is_postgres else "%s"}
         FROM {given.sql} AS given
-        JOIN messaging_contact AS contact
+        {join} messaging_contact AS contact
           ON contact.phone = given.phone AND contact.organization_id = %s
         WHERE true
         ORDER BY contact.id, given.key
