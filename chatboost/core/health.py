@@ -20,7 +20,7 @@ from django.views.decorators.http import require_safe
 
 from chatboost.core import clock, pulse
 from chatboost.core.api.access import open_to
-from chatboost.core.models import WorkItem, WorkState
+from chatboost.core.work import lag
 
 logger = structlog.get_logger(__name__)
 
@@ -100,9 +100,7 @@ def _database() -> Verdicts:
     try:
         now = clock.now()
         ages = pulse.ages(now)
-        is_late = WorkItem.objects.filter(
-            state=WorkState.READY, queue__in=settings.WORK_QUEUES, run_at__lt=now - OLDEST_DUE_LIMIT
-        ).exists()
+        is_late = lag.is_late(settings.WORK_QUEUES, before=now - OLDEST_DUE_LIMIT)
     finally:
         connection.close()
     verdicts = {"database": "ok", "work": "oldest due work is late" if is_late else "ok"}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Count, Max, Min, Q
+from django.db.models import Count, Max
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -22,9 +22,13 @@ from chatboost.core import clock, pulse
 from chatboost.core.api import problems
 from chatboost.core.api.access import open_to
 from chatboost.core.models import Job, JobState, TickRun, WorkItem, WorkState
+from chatboost.core.work import lag
 
 # What a proxy adds: then REMOTE_ADDR is the proxy's, and says nothing about who asks.
-_FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP")
+_FORWARDED = (
+    *("HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_REAL_IP"),
+    *("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ def _is_local(request: HttpRequest) -> bool:
 
 
 class _Installation(Collector):
-    """The figures of the whole installation. Six queries, and one for each registered figure."""
+    """The figures of the whole installation. Seven queries, and one for each registered figure."""
 
     def collect(self) -> Iterator[Metric]:
         """Read them."""
@@ -104,19 +108,17 @@ def _work(now: datetime) -> Iterator[Metric]:
     items = GaugeMetricFamily("chatboost_work_items", "Work items.", labels=["queue", "state"])
     age = GaugeMetricFamily(
         "chatboost_work_oldest_ready_age_seconds",
-        "How long the oldest one waits.",
+        "How long the oldest one waits that could run.",
         labels=["queue"],
     )
-    rows = WorkItem.objects.values_list("queue", "state").annotate(
-        count=Count("id"), oldest=Min("run_at", filter=Q(state=WorkState.READY))
-    )
-    counts = {(queue, state): (count, oldest) for queue, state, count, oldest in rows.order_by()}
+    rows = WorkItem.objects.values_list("queue", "state").annotate(Count("id"))
+    counts = {(queue, state): count for queue, state, count in rows.order_by()}
+    ages = lag.ages(now)
     # Queues that are empty say so: an alert needs a zero, not a gap.
     for queue in sorted({*settings.WORK_QUEUES, *(queue for queue, _ in counts)}):
         for state in WorkState:
-            items.add_metric([queue, state.value], counts.get((queue, state), (0, None))[0])
-        oldest = counts.get((queue, WorkState.READY), (0, None))[1]
-        age.add_metric([queue], max((now - oldest).total_seconds(), 0) if oldest else 0)
+            items.add_metric([queue, state.value], counts.get((queue, state), 0))
+        age.add_metric([queue], _seconds(ages.get(queue, timedelta())))
     yield items
     yield age
 

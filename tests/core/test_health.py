@@ -100,6 +100,23 @@ def test_readyz_with_work_that_is_nobodys_fault_is_ok(fields: dict[str, Any]) ->
 
 
 @committed
+@pytest.mark.usefixtures("swept")
+@pytest.mark.parametrize(
+    "head",
+    [{"since": -MINUTE}, {"since": 2 * MINUTE, "state": WorkState.LEASED}],
+    ids=["deferred", "running"],
+)
+def test_readyz_with_work_behind_the_head_of_its_lane_is_ok(head: dict[str, Any]) -> None:
+    waiting(lane="send:1", **head)
+    waiting(lane="send:1", since=2 * MINUTE)
+
+    assert ready().status_code == 200
+
+    waiting(lane="send:2", since=2 * MINUTE)
+    assert checks()["work"] == "oldest due work is late"
+
+
+@committed
 def test_readyz_before_the_first_sweep_is_starting() -> None:
     answer = ready()
 

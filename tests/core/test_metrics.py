@@ -66,6 +66,15 @@ def test_oldest_ready_age_is_that_of_due_work() -> None:
 
 
 @pytest.mark.django_db
+def test_oldest_ready_age_leaves_out_what_its_lane_keeps_waiting() -> None:
+    item(ago=-60 * SECOND, lane="send:1")
+    item(ago=40 * SECOND, lane="send:1")
+    item(ago=9 * SECOND, lane="send:2")
+
+    assert scrape()["chatboost_work_oldest_ready_age_seconds", "interactive"] == 9
+
+
+@pytest.mark.django_db
 def test_dead_letters_are_counted_by_kind() -> None:
     for kind in ("a.b", "a.b", "c.d"):
         item(WorkState.DEAD, kind=kind)
@@ -123,7 +132,7 @@ def test_scrape_costs_one_query_a_figure_however_much_there_is(
     for queue in ("interactive", "media", "campaign"):
         for state in WorkState:
             item(state, queue=queue, kind=f"test.{queue}")
-    with django_assert_num_queries(6 + len(metrics._figures)):
+    with django_assert_num_queries(7 + len(metrics._figures)):
         scrape()
 
 
@@ -152,6 +161,9 @@ def test_this_machine_may_scrape_without_a_token(path: str, peer: str) -> None:
         {"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "127.0.0.1"},
         {"REMOTE_ADDR": "127.0.0.1", "HTTP_FORWARDED": "for=127.0.0.1"},
         {"REMOTE_ADDR": "127.0.0.1", "HTTP_X_REAL_IP": "127.0.0.1"},
+        {"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_PROTO": "https"},
+        {"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_HOST": "chat.example.com"},
+        {"REMOTE_ADDR": "127.0.0.1", "HTTP_VIA": "1.1 proxy"},
         {"REMOTE_ADDR": "198.51.100.7", "HTTP_X_FORWARDED_FOR": "127.0.0.1"},
     ],
 )
