@@ -1,11 +1,13 @@
 """Typed access to the environment, and the values a single machine makes for itself.
 
 Names are CHATBOOST_* or the vendors' and the older systems' own. `.env` in the project folder is read
-first; a variable that is already set wins over it.
+first; a variable that is already set wins over it, and one that the file leaves empty is not set.
 """
 
+import io
 import json
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Any
@@ -18,12 +20,16 @@ BASE_DIR = Path(__file__).resolve().parents[2]
 
 env = environ.Env()
 
+_EMPTY = re.compile(r"(?:export )?\w+=\s*")
+
 
 def read_env_file() -> None:
     """Load `.env`, or the file that CHATBOOST_ENV_FILE names (empty: none)."""
     name = os.environ.get("CHATBOOST_ENV_FILE", str(BASE_DIR / ".env"))
     if name and Path(name).is_file():
-        env.read_env(name)
+        # Set to nothing, a variable would take the place of its default. `NAME=""` says that this is meant.
+        lines = Path(name).read_text(encoding="utf-8").splitlines()
+        env.read_env(io.StringIO("\n".join(line for line in lines if not _EMPTY.fullmatch(line))))
 
 
 def database(url: str) -> dict[str, Any]:
