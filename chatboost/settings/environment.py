@@ -23,13 +23,17 @@ env = environ.Env()
 _EMPTY = re.compile(r"(?:export )?\w+=\s*")
 
 
-def read_env_file() -> None:
+def _read_env_file() -> None:
     """Load `.env`, or the file that CHATBOOST_ENV_FILE names (empty: none)."""
     name = os.environ.get("CHATBOOST_ENV_FILE", str(BASE_DIR / ".env"))
     if name and Path(name).is_file():
         # Set to nothing, a variable would take the place of its default. `NAME=""` says that this is meant.
         lines = Path(name).read_text(encoding="utf-8").splitlines()
         env.read_env(io.StringIO("\n".join(line for line in lines if not _EMPTY.fullmatch(line))))
+
+
+# Before any module of the settings asks for a variable.
+_read_env_file()
 
 
 def database(url: str) -> dict[str, Any]:
