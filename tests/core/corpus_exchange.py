@@ -110,11 +110,23 @@ def overlapping() -> bytes:
     return bytes(raw)
 
 
-def encrypted() -> bytes:
+def flagged(bit: int) -> bytes:
+    """Return an archive whose first file has a general purpose flag."""
     raw = bytearray(xlsx(sheet(HEADINGS, PERSON)))
     at = raw.find(b"PK\x01\x02")
-    raw[at + 8] |= 1
+    raw[at + 8] |= 1 << bit
     return bytes(raw)
+
+
+def declared(encoding: str) -> bytes:
+    """Return a workbook whose sheet says that it is in this encoding."""
+    return xlsx(f'<?xml version="1.0" encoding="{encoding}"?>{sheet(HEADINGS, PERSON)}')
+
+
+def crowded(count: int) -> bytes:
+    """Return a small workbook whose styles are many tags that mean nothing."""
+    styles = f"<styleSheet {MAIN}>{'<x/>' * count}</styleSheet>"
+    return xlsx(sheet(HEADINGS, PERSON), more={"xl/styles.xml": styles})
 
 
 def many_entries() -> bytes:
@@ -281,7 +293,14 @@ _XLSX = [
     case(
         "workbook in a workbook", lambda: xlsx(sheet(), more={"xl/embeddings/a.xlsx": b"x"}), "unsafe_archive"
     ),
-    case("encrypted", encrypted, "unsafe_archive"),
+    case("encrypted", lambda: flagged(0), "unsafe_archive"),
+    case("patched", lambda: flagged(5), "unsafe_archive"),
+    case("strongly encrypted", lambda: flagged(6), "unsafe_archive"),
+    *[
+        case(f"XML in {name}", lambda name=name: declared(name), "malformed_spreadsheet")
+        for name in ("foo", "zlib", "rot13", "idna", "undefined")
+    ],
+    case("a crowd of tags", lambda: crowded(600_000), "unsafe_xml"),
     case("overlapping files", overlapping, "unsafe_archive"),
     case("too many files", many_entries, "unsafe_archive"),
     case("megabytes of blanks", lambda: zeros(20), "malformed_spreadsheet"),

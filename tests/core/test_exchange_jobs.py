@@ -284,14 +284,22 @@ def test_json_keeps_what_was_there() -> None:
 
 
 @pytest.mark.parametrize("name", list(writing.FORMATS))
-def test_exported_formulas_come_back_as_texts(organization: Organization, name: str) -> None:
-    factories.contact(organization, phone="+15550001111", first_name="=1+1", last_name="@x")
+@pytest.mark.parametrize("value", ["=1+1", "'=1+1", "''=1"])
+def test_exported_formulas_come_back_as_texts(organization: Organization, name: str, value: str) -> None:
+    factories.contact(organization, phone="+15550001111", first_name=value, last_name="@x")
     job = services.start_export(
         kind=EXPORT_CONTACTS, organization_id=organization.pk, actor=None, format=name
     )
     content = files.open(files.get(ended(job).result_file_uuid, organization.pk)).read()
     again = ended(begin(organization, content))
     assert (again.result["unchanged"], again.result["updated"], again.failed_count) == (1, 0, 0)
+
+
+def test_rejected_formulas_come_back_as_they_were(organization: Organization) -> None:
+    content = b"phone,first_name\nnone,'=1+1\nnone,''=1\n"
+    job = ended(begin(organization, content))
+    rejected = files.open(files.get(job.error_file_uuid, organization.pk)).read().decode("utf-8-sig")
+    assert [row[1] for row in csv.reader(io.StringIO(rejected))] == ["first_name", "'=1+1", "''=1"]
 
 
 def test_export_says_how_far_it_is_and_stops_when_cancelled(organization: Organization) -> None:

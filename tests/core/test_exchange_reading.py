@@ -77,6 +77,36 @@ def test_charset_that_is_none_is_refused(name: str) -> None:
     assert caught.value.code == "unknown_charset"
 
 
+@pytest.mark.parametrize("name", ["utf-16", "utf-32", "undefined", "idna", "punycode", "utf-7", "hz"])
+@pytest.mark.parametrize("content", ["phone,näme\n1,ä\n", '[{"phone": "ä"}]', '{"phone": "ä"}\n'])
+def test_charset_of_something_else_is_refused(name: str, content: str) -> None:
+    with pytest.raises(FileRefused) as caught:
+        rows(content.encode(), charset=name)
+    assert caught.value.code == "wrong_charset"
+
+
+@pytest.mark.parametrize("depth", range(900, 1000))
+def test_value_of_any_depth_is_read_or_refused(depth: int) -> None:
+    nested = f'{{"x": {"[" * depth}{"]" * depth}}}'
+    for content in (nested, f"[{nested}]"):
+        assert outcome(content.encode()) in (("", 0, 1), ("malformed_json", 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("content", "is_quick"),
+    [
+        (corpus_exchange.xlsx(corpus_exchange.sheet(corpus_exchange.row("<c/>" * 100))), True),
+        (corpus_exchange.crowded(2_100_000), False),
+        (b"PK\x03\x04 and no more", True),
+        (b"phone\n" * 1000, True),
+    ],
+    ids=["sheet", "unpacks to megabytes", "damaged", "text"],
+)
+def test_preview_is_quick_by_what_a_file_unpacks_to(content: bytes, is_quick: bool) -> None:
+    stream = io.BytesIO(content)
+    assert (reading.is_quick(stream), stream.tell()) == (is_quick, 0)
+
+
 def test_numbers_of_rows_are_those_of_the_spreadsheet() -> None:
     (batch,) = reading.open_table(io.BytesIO(b'\nphone,note\n1,"a\nb"\n\n2,c\n')).batches
     assert batch.numbers == [3, 5]

@@ -18,13 +18,17 @@ class Broken:
 
 @dataclass(slots=True)
 class Batch:
-    """Rows as texts, each as long as `columns`; `numbers` are their places in the spreadsheet, from 1."""
+    """Rows as texts, each as long as `columns`; `numbers` are their places in the spreadsheet, from 1.
+
+    `is_guarded` says that a quote in front of a formula is none of the text's own.
+    """
 
     columns: tuple[str, ...]
     numbers: list[int] = field(default_factory=list)
     rows: list[list[str]] = field(default_factory=list)
     broken: list[Broken] = field(default_factory=list)
     size: int = 0
+    is_guarded: bool = True
 
     @property
     def is_full(self) -> bool:

@@ -199,7 +199,8 @@ class OrganizationResource(resources.ModelResource):
     def clean(self, batch: Batch, plan: Plan) -> tuple[Chunk, list[Rejected]]:
         """Clean a batch column by column; a row with an error in any cell is rejected whole."""
         errors: dict[int, list[str]] = {}
-        columns = [cells.unguarded(column) for column in zip(*batch.rows, strict=True)]
+        plainly = cells.unguarded if batch.is_guarded else list
+        columns = [plainly(column) for column in zip(*batch.rows, strict=True)]
         chunk = Chunk(batch.numbers, {})
         places = {name: place for place, name in plan.fields.items()}
         for name, column in self.imported().items():
@@ -214,10 +215,12 @@ class OrganizationResource(resources.ModelResource):
             texts = columns[place] if columns else []
             values = _cleaned(extra.cleaner, texts, plan.columns[place], errors)
             chunk.extras[extra.name] = (extra.type, values)
-        rejected: list[Rejected] = [(row.number, row.cells, row.error) for row in batch.broken]
+        rejected: list[Rejected] = [(row.number, plainly(row.cells), row.error) for row in batch.broken]
         if not errors:
             return chunk, rejected
-        rejected += [(batch.numbers[at], batch.rows[at], "; ".join(errors[at])) for at in sorted(errors)]
+        for at, messages in sorted(errors.items()):
+            # As they were meant: the file of rejected rows puts quotes of its own.
+            rejected.append((batch.numbers[at], [column[at] for column in columns], "; ".join(messages)))
         good = [at for at in range(len(batch.rows)) if at not in errors]
         return chunk.keep(good), sorted(rejected)
 

@@ -12,14 +12,15 @@ from django.conf import settings
 
 from chatboost.core.exchange.batches import Batch
 from chatboost.core.exchange.errors import FileRefused, FileTooLarge
-from chatboost.core.exchange.reading import csvs, jsons, sheets, text
+from chatboost.core.exchange.reading import archives, csvs, jsons, sheets, text
 
 _ZIP = b"PK\x03\x04"
 _EMPTY_ZIP = b"PK\x05\x06"
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _OTHER = {b"\x1f\x8b": "gzip", b"%PDF": "PDF", b"BZh": "bzip2", b"7z\xbc\xaf": "7z", b"Rar!": "RAR"}
 
-QUICK_XLSX = 2 * 1024 * 1024
+# Unpacked: what is read in front of the first row may be all of it.
+QUICK_XLSX = 8 * 1024 * 1024
 QUICK_TEXT = 64 * 1024 * 1024
 
 
@@ -60,18 +61,21 @@ def is_quick(stream: IO[bytes]) -> bool:
 
     The texts of an Excel file come in a part of their own, which must be read before the first cell.
     """
-    stream.seek(0, os.SEEK_END)
-    size = stream.tell()
     stream.seek(0)
-    head = stream.read(len(_ZIP))
+    is_archive = stream.read(len(_ZIP)) == _ZIP
+    try:
+        size = archives.unpacked_size(stream) if is_archive else stream.seek(0, os.SEEK_END)
+    except FileRefused:
+        # To say so takes no longer.
+        size = 0
     stream.seek(0)
-    return size <= (QUICK_XLSX if head == _ZIP else QUICK_TEXT)
+    return size <= (QUICK_XLSX if is_archive else QUICK_TEXT)
 
 
 def _text_table(stream: IO[bytes], charset: str, delimiter: str) -> Table:
     head = stream.read(text.SAMPLE)
     stream.seek(0)
-    begins = head.decode(charset, "ignore").lstrip("\ufeff \t\r\n")[:1]
+    begins = text.decoded(head, charset).lstrip("\ufeff \t\r\n")[:1]
     if begins == "[":
         return Table("json", charset, _counted(jsons.read(stream, charset=charset, is_lines=False)))
     if begins == "{":

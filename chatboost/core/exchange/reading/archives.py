@@ -20,6 +20,9 @@ _LARGE_MARK: Final = b"PK\x06\x07"
 _LARGE_LENGTH: Final = 20
 _MAX_COMMENT: Final = 65535
 _NESTED: Final = (".zip", ".xlsx", ".xlsm", ".gz", ".bz2", ".xz", ".7z", ".rar", ".tar", ".zst")
+# Bits 0 and 6, and bit 5. Source: the same, 4.4.4.
+_ENCRYPTED: Final = 0x41
+_PATCHED: Final = 0x20
 _METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -37,14 +40,20 @@ def open_archive(stream: IO[bytes]) -> zipfile.ZipFile:
     entries = archive.infolist()
     if sum(entry.file_size for entry in entries) > settings.IMPORT_MAX_BYTES:
         raise _unsafe("unpacked, it would be too large")
-    if any(entry.flag_bits & 0x1 for entry in entries):
+    if any(entry.flag_bits & _ENCRYPTED for entry in entries):
         raise _unsafe("it is encrypted")
-    if any(entry.compress_type not in _METHODS for entry in entries):
+    if any(entry.compress_type not in _METHODS or entry.flag_bits & _PATCHED for entry in entries):
         raise _unsafe("it is packed in an unusual way")
     if any(entry.filename.lower().endswith(_NESTED) for entry in entries):
         raise _unsafe("it holds other archives")
     _require_apart(entries)
     return archive
+
+
+def unpacked_size(stream: IO[bytes]) -> int:
+    """Return how many bytes are in an archive; more than it says are never unpacked. Raises: FileRefused."""
+    with open_archive(stream) as archive:
+        return sum(entry.file_size for entry in archive.infolist())
 
 
 def _require_small_directory(stream: IO[bytes]) -> None:

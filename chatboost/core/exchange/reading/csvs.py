@@ -22,11 +22,8 @@ def read(stream: IO[bytes], *, charset: str, delimiter: str = "") -> Iterator[Ba
     content = io.TextIOWrapper(stream, encoding=charset, errors="strict", newline="")
     try:
         yield from _read(content, delimiter)
-    except UnicodeDecodeError as error:
-        raise FileRefused(
-            f"This is not {charset}: name the encoding of the file, or save it as UTF-8.",
-            code="wrong_charset",
-        ) from error
+    except UnicodeError as error:
+        raise text.wrong_charset(charset) from error
     finally:
         # Whoever leaves it unread to the end may have closed the file before.
         if not stream.closed:

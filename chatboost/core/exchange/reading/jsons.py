@@ -9,6 +9,7 @@ from typing import IO, Any, Final
 from chatboost.core.exchange import limits
 from chatboost.core.exchange.batches import Batch, headings, require_few
 from chatboost.core.exchange.errors import FileRefused
+from chatboost.core.exchange.reading import text
 
 _SPACES: Final = re.compile(r"[ \t\r\n]*")
 _BLOCK: Final = 256 * 1024
@@ -22,8 +23,11 @@ def read(stream: IO[bytes], *, charset: str, is_lines: bool) -> Iterator[Batch]:
     content = io.TextIOWrapper(stream, encoding=charset, errors="strict", newline="")
     try:
         yield from _batches(_lines(content) if is_lines else _array(content))
-    except UnicodeDecodeError as error:
-        raise FileRefused(f"This is not {charset}.", code="wrong_charset") from error
+    except UnicodeError as error:
+        raise text.wrong_charset(charset) from error
+    except RecursionError as error:
+        # Read, it was just not too deep; written as the text of a cell, it is.
+        raise FileRefused("A value is nested too deep.", code="malformed_json") from error
     finally:
         content.detach()
 
@@ -36,13 +40,13 @@ def _batches(values: Iterator[tuple[Any, int]]) -> Iterator[Batch]:
         if any(key not in columns for key in record):
             if batch is not None and (batch.rows or batch.broken):
                 yield batch
-            batch = Batch(_with_new(columns, record))
-        batch = batch or Batch(())
+            batch = Batch(_with_new(columns, record), is_guarded=False)
+        batch = batch or Batch((), is_guarded=False)
         batch.size += size
         _add(batch, number, value)
         if batch.is_full:
             yield batch
-            batch = Batch(batch.columns)
+            batch = Batch(batch.columns, is_guarded=False)
     if batch is None or not batch.columns:
         raise FileRefused("There are no rows.", code="empty_file")
     yield batch

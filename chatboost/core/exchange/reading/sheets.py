@@ -33,6 +33,14 @@ MAX_STRING_BYTES: Final = 64 * 1024 * 1024
 # Cells of a row, empty ones too: as many as Excel has columns.
 _MAX_CELLS: Final = 16_384
 _TOO_LONG: Final = "\x00too long"
+# LookupError is an encoding that nobody knows, too, and what zipfile can't do is not implemented.
+_DAMAGES: Final = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError),
+    *(LookupError, ValueError, OverflowError),
+)
+# Tags of the parts in front of the sheet. Only texts may be many: of some runs each, of some tags each.
+MAX_TAGS: Final = 500_000
+MAX_STRING_TAGS: Final = 10 * MAX_STRINGS
 
 
 def read(stream: IO[bytes]) -> Iterator[Batch]:
@@ -46,7 +54,7 @@ def read(stream: IO[bytes]) -> Iterator[Batch]:
     try:
         book = _Book.of(archive)
         yield from _batches(_rows(archive, book))
-    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, OverflowError) as error:
+    except _DAMAGES as error:
         raise FileRefused(f"This spreadsheet is damaged: {error}.", code="malformed_spreadsheet") from error
     finally:
         archive.close()
@@ -168,7 +176,7 @@ def _shared(archive: zipfile.ZipFile) -> _Texts:
         if name == "si":
             texts.add(gathered.take())
 
-    _walk(archive, _STRINGS, gathered.start, end, gathered.text)
+    _walk(archive, _STRINGS, gathered.start, end, gathered.text, most=MAX_STRING_TAGS)
     return texts
 
 
@@ -329,7 +337,18 @@ def _walk(
     start: xml.Start,
     end: xml.End = lambda name: None,
     text: xml.Text = lambda piece: None,
+    *,
+    most: int = MAX_TAGS,
 ) -> None:
+    count = 0
+
+    def counted(name: str, attributes: dict[str, str]) -> None:
+        nonlocal count
+        count += 1
+        if count > most:
+            raise FileRefused("This spreadsheet has too many tags.", code="unsafe_xml")
+        start(name, attributes)
+
     with archive.open(name) as part:
-        for _ in xml.parse(part, start=start, end=end, text=text):
+        for _ in xml.parse(part, start=counted, end=end, text=text):
             pass

@@ -48,6 +48,21 @@ def charset_of(stream: IO[bytes], *, given: str = "") -> str:
     return _guess(foreign) if foreign else "utf-8"
 
 
+def decoded(head: bytes, charset: str) -> str:
+    """Return how a text begins; what is no letter in its encoding is left out. Raises: FileRefused."""
+    try:
+        return head.decode(charset, "ignore")
+    except UnicodeError as error:
+        raise wrong_charset(charset) from error
+
+
+def wrong_charset(charset: str) -> FileRefused:
+    """Return the refusal of a text that is in another encoding than it is read in."""
+    return FileRefused(
+        f"This is not {charset}: name the encoding of the file, or save it as UTF-8.", code="wrong_charset"
+    )
+
+
 def delimiter_of(text: str, *, given: str = "") -> str:
     """Return what parts the cells of a CSV that begins with this text.
 
