@@ -562,6 +562,12 @@ def test_route_without_parameters_takes_none(api: APIClient, path: str) -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("method", ["LIST", "CREATE", "ACTION", "QUERYSET", "REQUEST", "DISPATCH", "SEARCH"])
+def test_method_that_is_a_word_of_the_view_is_not_allowed(api: APIClient, method: str) -> None:
+    assert api.generic(method, "/bots?page=1").status_code == 405
+
+
+@pytest.mark.django_db
 def test_unknown_parameter_is_told_to_nobody_without_credentials() -> None:
     assert APIClient().get("/bots?nmae=x").status_code == 401
 

@@ -105,6 +105,21 @@ def test_foreign_and_living_items_are_not_found(
     assert not entries().exists()
 
 
+def test_key_that_may_retry_only_discards_nothing(
+    api_for: Callable[..., APIClient], organization: Organization
+) -> None:
+    client = api_for(organization, scopes=["core.view_workitem", "core.change_workitem"])
+    item = dead(organization)
+    for answer in (
+        client.post("/dead-letters/", {"action": "discard", "ids": [item.pk]}, format="json"),
+        client.post(f"/dead-letters/{item.pk}/discard"),
+    ):
+        assert (answer.status_code, WorkItem.objects.filter(pk=item.pk).exists()) == (403, True)
+    assert client.post("/dead-letters/", {"action": "retry", "ids": [item.pk]}, format="json").json() == {
+        "count": 1
+    }
+
+
 def test_editor_sees_and_may_not_touch(api_for: Callable[..., APIClient], organization: Organization) -> None:
     editor, item = api_for(organization, role=Role.EDITOR), dead(organization)
     assert editor.get(f"/dead-letters/{item.pk}").status_code == 200

@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.decorators import action
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -99,8 +100,11 @@ class DeadLetterViewSet(ReadViewSet[WorkItem]):
         """Try several again, or discard them; ids that are no dead letters of yours are left alone."""
         wanted = self.get_serializer(data=request.data)
         wanted.is_valid(raise_exception=True)
+        is_retry = wanted.validated_data["action"] == "retry"
+        if not is_retry and not request.user.has_perm(self.permission_map["discard"], self.organization):
+            raise PermissionDenied
         items = list(self.get_queryset().filter(pk__in=wanted.validated_data["ids"]))
-        act = dead_letters.retry if wanted.validated_data["action"] == "retry" else dead_letters.discard
+        act = dead_letters.retry if is_retry else dead_letters.discard
         return Response({"count": act(items, actor=request.user)})
 
     @extend_schema(request=None, responses={204: None})

@@ -26,10 +26,12 @@ class View(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Let the caller in, then look at the query."""
         super().initial(request, *args, **kwargs)
-        match, method = request._request.resolver_match, "GET" if request.method == "HEAD" else request.method
-        # A method that is not served is told so.
-        if request.query_params and match and method != "OPTIONS" and hasattr(self, str(method).lower()):
-            _check(request.query_params, parameters_of(match.func, str(method)), is_browsing(request))
+        match = request._request.resolver_match
+        method = "GET" if request.method == "HEAD" else str(request.method)
+        # A method that is not served is told so. A view has more attributes than methods: LIST is none.
+        is_served = method.lower() in self.http_method_names and hasattr(self, method.lower())
+        if request.query_params and match and method != "OPTIONS" and is_served:
+            _check(request.query_params, parameters_of(match.func, method), is_browsing(request))
 
 
 class ListView(View, generics.ListAPIView[Any]):
