@@ -14,6 +14,8 @@ import pytest
 import structlog
 from django.conf import settings
 
+from chatboost.core import logs
+
 ROOT = Path(__file__).resolve().parents[2]
 
 INJECTIONS = [
@@ -72,6 +74,25 @@ def test_json_keeps_what_was_said() -> None:
     (line,) = records("json", lambda: structlog.get_logger("test").warning("said", text=text)).splitlines()
 
     assert json.loads(line)["text"] == text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/files/4f0c1f9e-98f1-4d8f-9f0e-4f1f0a6f9b1d?token=SECRET",
+        "/files/4f0c1f9e-98f1-4d8f-9f0e-4f1f0a6f9b1d/?x=1&token=SECRET&y=2",
+        "/whatsapp/webhook?hub.mode=subscribe&hub.verify_token=SECRET&hub.challenge=7",
+        "/whatsapp/webhook?hub%2Everify_token=SECRET",
+    ],
+)
+def test_secret_of_a_query_is_in_no_log_line(path: str) -> None:
+    record = logging.makeLogRecord({"msg": '%s - "%s %s" %d', "args": ("127.0.0.1", "GET", path, 200)})
+    assert logs.HideLinks().filter(record)
+    event = logs.hide_links(None, "warning", {"event": f"Forbidden: {path}", "request": f"GET {path}"})
+
+    for text in (record.getMessage(), *event.values()):
+        assert ("SECRET" in text, "=•••" in text) == (False, True)
+        assert ("hub.challenge=7" in text) == ("hub.challenge=7" in path)
 
 
 @pytest.fixture(scope="module")
