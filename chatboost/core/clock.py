@@ -44,16 +44,20 @@ def frozen(at: datetime) -> Iterator[None]:
 def follow(connection: Any, **kwargs: Any) -> None:
     """Measure how far the database's clock is from ours, and go by it when that matters.
 
-    Called at each new connection; asks PostgreSQL at most twice a minute. SQLite has this machine's clock.
+    Called at each new connection and by the sweep; asks PostgreSQL at most twice a minute. An answer that
+    took its time says nothing of when it was given: it is not used, and the next caller asks again. SQLite
+    has this machine's clock.
     """
     global _offset, _measured_at
     if connection.vendor != "postgresql" or time.monotonic() - _measured_at < MEASURE_EVERY.total_seconds():
         return
-    _measured_at = time.monotonic()
-    before = timezone.now()
+    before, began = timezone.now(), time.monotonic()
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         (theirs,) = cursor.fetchone()
+    if time.monotonic() - began > TOLERANCE.total_seconds():
+        return
+    _measured_at = time.monotonic()
     found = theirs - (before + (timezone.now() - before) / 2)
     if abs(found) > TOLERANCE:
         logger.warning("clock_is_off", seconds=found.total_seconds())

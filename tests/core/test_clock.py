@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from chatboost.core import clock
+from chatboost.core.work import sweep
 
 
 class Database:
@@ -54,6 +56,24 @@ def test_clock_that_was_put_right_is_followed_back(monkeypatch: pytest.MonkeyPat
     clock.follow(Database("postgresql", timedelta(seconds=60)))
     monkeypatch.setattr(clock, "_measured_at", float("-inf"))
     clock.follow(Database("postgresql", timedelta()))
+    assert off() == pytest.approx(0, abs=0.1)
+
+
+def test_answer_that_took_its_time_is_not_gone_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        # Any answer takes longer than that.
+        patch.setattr(clock, "TOLERANCE", timedelta())
+        clock.follow(Database("postgresql", timedelta(seconds=60)))
+    assert off() == pytest.approx(0, abs=0.1)
+    clock.follow(Database("postgresql", timedelta(seconds=60)))
+    assert off() == pytest.approx(60, abs=0.2)
+
+
+@pytest.mark.django_db
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has this machine's clock")
+def test_sweep_measures_again_on_a_connection_that_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "_offset", timedelta(seconds=60))
+    sweep.sweep(now=clock.now())
     assert off() == pytest.approx(0, abs=0.1)
 
 

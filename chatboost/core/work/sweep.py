@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
-from chatboost.core import pulse
+from chatboost.core import clock, pulse
 from chatboost.core.models import AttemptOutcome, WorkItem, WorkState
 from chatboost.core.work import failpoints, finish, nudge
 
@@ -22,6 +22,8 @@ _shown_at = float("-inf")
 
 def sweep(*, now: datetime) -> int:
     """Put expired leases and due items back in line; returns how many moved. Safe at any time."""
+    # Whoever keeps a connection for days would not notice that a clock has gone wrong, or was put right.
+    clock.follow(connection)
     moved = _expire_leases(now) + _promote_due(now)
     for queue in (
         WorkItem.objects.filter(state=WorkState.READY, run_at__lte=now)
