@@ -1,5 +1,7 @@
 """What the kernel tidies up, and how long it keeps what."""
 
+from django.db.models import Exists, OuterRef
+
 from chatboost.core import files, retention, ticks
 from chatboost.core.models import (
     AuditEntry,
@@ -22,7 +24,14 @@ retention.keep(
         item_id__in=WorkItem.objects.values("id")
     ),
 )
-retention.keep("tick runs", days=7, rows=lambda cutoff: TickRun.objects.filter(fired_at__lt=cutoff))
+# The last one of each tick says that its slot was fired, however long ago that was.
+retention.keep(
+    "tick runs",
+    days=7,
+    rows=lambda cutoff: TickRun.objects.filter(
+        Exists(TickRun.objects.filter(name=OuterRef("name"), slot__gt=OuterRef("slot"))), fired_at__lt=cutoff
+    ),
+)
 # An event whose delivery is still owed stays: a dead letter may be tried again.
 retention.keep(
     "events",

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
-from chatboost.core import retention, ticks
+from chatboost.core import clock, retention, ticks
 from chatboost.core.models import Counter, TickRun, WorkItem
 from chatboost.core.ticks import beat, firing, registry
 from chatboost.core.ticks.registry import Tick
@@ -135,6 +135,17 @@ def test_sync_of_rows_that_are_right_writes_nothing(django_assert_max_num_querie
     known = list(before)
     beat.sync()
     assert list(before.all()) == known
+
+
+def test_retention_leaves_the_last_run_of_each_tick() -> None:
+    old = NOON - timedelta(days=40)
+    for name, slot in (("seldom", old), ("often", old), ("often", NOON - timedelta(hours=1))):
+        TickRun.objects.create(name=name, slot=slot, fired_at=slot)
+    with clock.frozen(NOON):
+        firing.fire("retention: tick runs", now=NOON)
+        drain("maintenance")
+    left = TickRun.objects.filter(name__in=("seldom", "often")).values_list("name", "slot")
+    assert set(left) == {("seldom", old), ("often", NOON - timedelta(hours=1))}
 
 
 def test_retention_removes_what_is_old_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
