@@ -9,10 +9,10 @@ from functools import cache
 from typing import Any
 
 from django.apps import apps
-from django.core.files.storage import default_storage
 from django.db import connection, models
 
 from chatboost.core import audit, clock, retention
+from chatboost.core.files import removal
 from chatboost.core.models import File
 from chatboost.core.work import kinds, queue
 from chatboost.core.work.kinds import Decision, Defer, Done, EffectKind, Item, Retry
@@ -81,10 +81,7 @@ class PurgeKind(EffectKind[Intent, None]):
     def call(self, intent: Intent) -> None:
         """Remove the bytes of files. Those that are gone already are no error."""
         for path in intent.paths:
-            try:
-                default_storage.delete(path)
-            except FileNotFoundError:
-                continue
+            removal.remove_bytes(path)
 
     def settle(self, results: Sequence[tuple[Item, Intent, Exception | None]]) -> Mapping[int, Decision]:
         """Remove the rows of files whose bytes are gone."""
@@ -93,7 +90,7 @@ class PurgeKind(EffectKind[Intent, None]):
             if isinstance(outcome, Exception):
                 decisions[item.id] = Retry(f"{type(outcome).__name__}: {outcome}")
                 continue
-            File.objects.filter(pk__in=intent.ids).delete()
+            removal.forget(intent.ids)
             decisions[item.id] = Defer(clock.now())
         return decisions
 

@@ -2,7 +2,8 @@
 
 from django.db.models import Exists, OuterRef
 
-from chatboost.core import files, retention, ticks
+from chatboost.core import retention, ticks
+from chatboost.core.files import work as expired_files
 from chatboost.core.models import (
     AuditEntry,
     IdempotencyRecord,
@@ -48,4 +49,4 @@ retention.keep("jobs", days=90, rows=lambda cutoff: Job.objects.filter(finished_
 retention.keep("mail", days=30, rows=lambda cutoff: Mail.objects.filter(created_at__lt=cutoff))
 retention.keep("audit log", days=730, rows=lambda cutoff: AuditEntry.objects.filter(created_at__lt=cutoff))
 ticks.declare("check tenancy", run=crossings.check_nightly, at="40 2 * * *")
-retention.keep("files", days=0, rows=files.expired, remove=files.remove)
+retention.keep("files", days=0, rows=expired_files.unordered, remove=expired_files.order)

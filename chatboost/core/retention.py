@@ -19,6 +19,7 @@ SQLITE_CHUNK = 200
 def keep(name: str, *, days: float, rows: Rows, remove: Remove | None = None) -> None:
     """Declare that rows older than this go. `rows(cutoff)` are those that may; `remove` deletes some of them.
 
+    It runs in a transaction: what takes its time is enqueued by it, and `rows` leaves it out from then on.
     Called from a room's `housekeeping.py`.
     """
 

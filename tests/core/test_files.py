@@ -1,20 +1,21 @@
 """Files: whole or not there, named harmlessly, and gone with their bytes."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.core.files.storage import default_storage
 from django.db import transaction
-from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from chatboost.core import clock, files
 from chatboost.core.errors import NotFound
-from chatboost.core.files import names
-from chatboost.core.models import File, FileState
+from chatboost.core.files import names, work
+from chatboost.core.models import File, FileState, WorkItem
+from chatboost.core.ticks import firing
+from chatboost.core.work import drain
 from tests.core.stored import CONTENT, write
 
 pytestmark = pytest.mark.django_db
@@ -179,18 +180,44 @@ def test_retention_finds_what_expired_and_what_a_crash_left() -> None:
     assert kept not in found[-1]
 
 
-def test_removing_tolerates_bytes_that_are_gone() -> None:
-    here, gone = write(), write()
+def expire(*, after: timedelta = timedelta(hours=2)) -> None:
+    """Let retention run, and the work that it owes."""
+    with clock.frozen(clock.now() + after):
+        firing.fire("retention: files", now=clock.now())
+        drain.drain("maintenance")
+
+
+def test_expired_files_go_with_their_bytes_also_those_that_are_gone() -> None:
+    here, gone, kept = (write(expires_in=timedelta(hours=hours)) for hours in (1, 1, 3))
     Path(default_storage.path(gone.path)).unlink()
-    files.remove(File.objects.all())
-    assert not File.objects.exists()
+    expire()
+    assert list(File.objects.all()) == [kept]
     assert not default_storage.exists(here.path)
+    assert not WorkItem.objects.filter(kind=work.KIND).exists()
 
 
-def test_removing_many_reads_and_deletes_once(
-    django_assert_num_queries: Callable[..., CaptureQueriesContext],
-) -> None:
-    for _ in range(3):
-        write()
-    with django_assert_num_queries(4):  # the rows, and a delete between savepoints
-        files.remove(File.objects.all())
+def test_file_that_can_not_be_removed_holds_up_no_other() -> None:
+    blocked, free = write(expires_in=timedelta(hours=1)), write(expires_in=timedelta(hours=1))
+    path = Path(default_storage.path(blocked.path))
+    path.unlink()
+    (path / "in the way").mkdir(parents=True)
+    expire()
+    assert list(File.objects.all()) == [blocked]
+    assert not default_storage.exists(free.path)
+    expire(after=timedelta(hours=4))
+    item = WorkItem.objects.get(kind=work.KIND)
+    assert (item.subject_id, item.organization_id, item.error_count) == (blocked.pk, 0, 2)
+
+    (path / "in the way").rmdir()
+    path.rmdir()
+    expire(after=timedelta(hours=8))
+    assert not File.objects.exists()
+
+
+def test_file_that_is_kept_for_longer_after_all_is_left_alone() -> None:
+    file = write(expires_in=timedelta(hours=1))
+    with transaction.atomic():
+        work.order(File.objects.all())
+    drain.drain("maintenance")
+    assert default_storage.exists(file.path)
+    assert File.objects.exists()

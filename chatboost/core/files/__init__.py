@@ -1,11 +1,11 @@
 """Files that the product made or was given: written in a stream, served by permission or signed link.
 
 The row comes first and says `writing`, then the bytes, then the row says `ready`: a crash leaves nothing
-that looks whole, and `remove` of what has `expired` clears away what it left.
+that looks whole, and the removal of what has `expired` clears away what it left.
 """
 
 from chatboost.core.files.links import address, link
-from chatboost.core.files.removal import delete, expired, remove
+from chatboost.core.files.removal import delete, expired
 from chatboost.core.files.store import InTransaction, get, open, write
 
 __all__ = [
@@ -16,6 +16,5 @@ __all__ = [
     "get",
     "link",
     "open",
-    "remove",
     "write",
 ]

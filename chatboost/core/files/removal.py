@@ -1,5 +1,6 @@
 """Removing files: the bytes first, so that a crash in between leaves a row that says where to look."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ UNFINISHED_AFTER = timedelta(days=1)
 
 def delete(file: File) -> None:
     """Remove a file. Bytes that are gone already are no error."""
-    _forget(file)
+    remove_bytes(file.path)
     with transaction.atomic():
         File.objects.filter(pk=file.pk).delete()
 
@@ -27,17 +28,14 @@ def expired(now: datetime) -> QuerySet[Any, Any]:
     return rows
 
 
-def remove(files: QuerySet[Any, Any]) -> None:
-    """Remove files with their bytes."""
-    found = list(files.only("id", "path"))
-    for file in found:
-        _forget(file)
-    with transaction.atomic():
-        File.objects.filter(pk__in=[file.pk for file in found]).delete()
-
-
-def _forget(file: File) -> None:
+def remove_bytes(path: str) -> None:
+    """Remove a file's bytes from the storage, which takes its time: outside of transactions."""
     try:
-        default_storage.delete(file.path)
+        default_storage.delete(path)
     except FileNotFoundError:
         pass
+
+
+def forget(ids: Iterable[int]) -> None:
+    """Remove the rows of files whose bytes are gone."""
+    File.objects.filter(pk__in=list(ids)).delete()
