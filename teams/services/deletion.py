@@ -16,8 +16,8 @@ from django.db import transaction
 
 from chatboost.core import audit, clock
 from chatboost.core.errors import Conflict, Forbidden, ValidationFailed
-from chatboost.core.models import WorkItem
-from chatboost.core.work import holds, queue
+from chatboost.core.models import WorkItem, WorkState
+from chatboost.core.work import dead_letters, holds, queue
 from teams import purging
 from teams.models import Membership, Organization
 from teams.roles import Role
@@ -50,7 +50,7 @@ def restore(*, organization: Organization, actor: Any | None = None) -> bool:
     row = Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
     if row.deleted_at is None:
         return False
-    if _purges().filter(subject_id=row.pk).exists():
+    if _purges().exclude(state=WorkState.DEAD).filter(subject_id=row.pk).exists():
         raise Conflict("Its rows are being removed already.", code="purge_begun")
     owners = Membership.objects.for_organization(row).filter(role=Role.OWNER)
     # Without members it has been purged in part. A deactivated owner could do nothing about it.
@@ -63,7 +63,7 @@ def restore(*, organization: Organization, actor: Any | None = None) -> bool:
 
 
 def purge_due(now: datetime) -> bool:
-    """Begin to remove what was deleted long enough ago, as a tick."""
+    """Begin to remove what was deleted long enough ago, as a tick; a purge that was given up goes on."""
     due = Organization.objects.filter(deleted_at__lte=now - settings.ORGANIZATION_PURGE_AFTER)
     begun = _purges().values("subject_id")
     ids = due.exclude(pk__in=begun).order_by("pk").values_list("pk", flat=True)
@@ -71,6 +71,7 @@ def purge_due(now: datetime) -> bool:
     rows = Organization.objects.select_for_update(no_key=True).filter(pk__in=list(ids))
     for row in rows.exclude(deleted_at=None).order_by("pk"):
         queue.enqueue(purging.order(row.pk))
+    dead_letters.retry(_purges().filter(state=WorkState.DEAD, subject_id__in=due.values("pk")), actor=None)
     return False
 
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from chatboost.console.site import site
 from chatboost.core.admin import bulk
-from chatboost.core.models import AuditEntry, Job, JobState
+from chatboost.core.models import AuditEntry, Job, JobState, WorkItem, WorkState
 from chatboost.core.work.drain import drain
 from chatboost.messaging.models import Contact, Conversation
 from flows.models import Flow
@@ -195,6 +195,19 @@ def test_job_leaves_rows_of_others_alone(
     job.refresh_from_db()
     assert job.state == JobState.DONE
     assert Contact.objects.get(pk=foreign[0]).erased_at is None
+
+
+@pytest.mark.parametrize("is_still_staff", [True, False])
+def test_job_does_rows_of_the_installation_for_its_staff(
+    browser: Client, owner: User, is_still_staff: bool
+) -> None:
+    User.objects.filter(pk=owner.pk).update(is_staff=True)
+    given = {"kind": "test.x", "queue": "none", "state": WorkState.DEAD, "organization_id": 0}
+    dead = [WorkItem.objects.create(subject_id=number, **given).pk for number in range(bulk.AT_ONCE + 1)]
+    confirm(browser, "core_workitem", "discard_selected", dead)
+    User.objects.filter(pk=owner.pk).update(is_staff=is_still_staff)
+    drain("maintenance")
+    assert WorkItem.objects.filter(pk__in=dead).exists() != is_still_staff
 
 
 def test_bots_of_conversations_are_paused_and_resumed(browser: Client, organization: Organization) -> None:

@@ -96,6 +96,19 @@ def test_list_does_not_read_the_words(browser: Client, mails: dict[str, Mail]) -
     assert row.get_deferred_fields() == {"text", "html"}
 
 
+@pytest.mark.usefixtures("_server")
+def test_staff_sends_mail_of_the_installation_again_whatever_the_role(
+    browser_of: BrowserOf, organization: Organization, mails: dict[str, Mail]
+) -> None:
+    person = factories.member(organization, Role.VIEWER)
+    User.objects.filter(pk=person.pk).update(is_staff=True)
+    Mail.objects.update(state=MailState.FAILED)
+    client = browser_of(person)
+    for name, status in (("account", 302), ("own", 404)):
+        answer = client.post(reverse("admin:core_mail_action", args=[mails[name].pk, "send_again"]))
+        assert answer.status_code == status
+
+
 # How it looks
 
 

@@ -353,6 +353,18 @@ def test_restore_after_the_purge_has_begun_is_refused(deleted: Organization) -> 
     assert refusal.value.code == "purge_begun"
 
 
+def test_purge_that_was_given_up_bars_neither_the_next_one_nor_the_restore(deleted: Organization) -> None:
+    with clock.frozen(clock.now() + timedelta(days=8)):
+        deletion.purge_due(clock.now())
+        given_up = WorkItem.objects.filter(kind=purging.KIND)
+        given_up.update(state=WorkState.DEAD, error_count=8)
+        deletion.purge_due(clock.now())
+        assert list(given_up.values_list("state", "error_count")) == [(WorkState.READY, 0)]
+        given_up.update(state=WorkState.DEAD)
+
+    assert deletion.restore(organization=deleted)
+
+
 def test_purge_begins_once(deleted: Organization) -> None:
     with clock.frozen(clock.now() + timedelta(days=8)):
         for _ in range(3):

@@ -15,7 +15,7 @@ from flows.events import FlowFailed
 from flows.models import ExecutionState
 from flows.services import executions
 from flows.subscribers import tell_of_failure
-from teams.models import Notification, Organization, TelegramMessage, User
+from teams.models import Membership, Notification, Organization, TelegramMessage, User
 from teams.notifications import incidents
 from teams.roles import Role
 from teams.services import telegram
@@ -181,13 +181,24 @@ def test_dead_work_is_told_once_a_kind_and_hour(organization: Organization, edit
     assert "Ada" not in str(list(Notification.objects.values_list("title", "body")))
 
 
-def test_dead_work_of_long_ago_or_of_the_installation_is_not_told(
-    organization: Organization, editor: User
-) -> None:
+def test_dead_work_of_long_ago_is_not_told(organization: Organization, editor: User) -> None:
     now = clock.now()
     die(organization.pk, "messaging.send", now - 2 * HOUR)
-    die(0, "tick:x", now)
     incidents.tell_of_dead_work(now)
+    assert told_to(editor) == []
+
+
+def test_dead_work_of_the_installation_is_told_to_its_staff_once(
+    organization: Organization, other_organization: Organization, editor: User
+) -> None:
+    staff = factories.member(organization, Role.VIEWER)
+    Membership.objects.create(organization=other_organization, user=staff, role=Role.VIEWER)
+    User.objects.filter(pk=staff.pk).update(is_staff=True)
+    now = clock.now().replace(minute=30)
+    die(0, "teams.purge_organization", now)
+    for minutes in (0, 1):
+        incidents.tell_of_dead_work(now + timedelta(minutes=minutes))
+    assert told_to(staff) == [("incident", "Work of the kind teams.purge_organization was given up")]
     assert told_to(editor) == []
 
 

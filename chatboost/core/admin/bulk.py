@@ -26,7 +26,7 @@ from django.utils.text import capfirst
 
 from chatboost.core import jobs
 from chatboost.core.admin import registry
-from chatboost.core.admin.scoping import is_allowed, organization_of
+from chatboost.core.admin.scoping import INSTALLATION, is_allowed, organization_of
 from chatboost.core.errors import DomainError, Forbidden, NotFound
 from chatboost.core.models import Job
 
@@ -122,7 +122,9 @@ class BulkJob(jobs.JobKind):
         actor = _actor(job, action)
         start = int(job.cursor.get("next", 0))
         ids = job.input["ids"][start : start + CHUNK]
-        rows = model._default_manager.filter(organization_id=job.organization_id, pk__in=ids).order_by("pk")
+        # Rows of the installation were chosen only by its staff, who must still be that.
+        owners = [job.organization_id, *([INSTALLATION] if actor.is_staff else [])]
+        rows = model._default_manager.filter(organization_id__in=owners, pk__in=ids).order_by("pk")
         outcome = apply(action, rows, actor)
         jobs.count(job, done=len(ids) - len(outcome.refused), failed=len(outcome.refused))
         job.result = _added(job.result, outcome, gone=len(ids) - len(rows))

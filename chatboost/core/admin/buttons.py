@@ -42,6 +42,10 @@ class DetailActions:
         """Tell whether a button makes sense for this row."""
         return True
 
+    def may_do(self, request: HttpRequest, action: DetailAction, obj: Any) -> bool:
+        """Tell whether the visitor may use a button of this row."""
+        return is_allowed(request, action.permission)
+
     def get_urls(self) -> list[URLPattern]:
         """Add the buttons' addresses."""
         buttons = path(
@@ -61,7 +65,7 @@ class DetailActions:
         row = self.get_object(request, object_id)  # type: ignore[attr-defined]
         if action is None or row is None:
             raise Http404("No such row or button.")
-        if not is_allowed(request, action.permission):
+        if not self.may_do(request, action, row):
             raise PermissionDenied
         try:
             response = getattr(self, action.name)(request, row)
@@ -79,7 +83,7 @@ class DetailActions:
             context["detail_buttons"] = [
                 (action, self.url("action", row.pk, action.name))
                 for action in self.detail_actions
-                if is_allowed(request, action.permission) and self.is_shown(action, row)
+                if self.may_do(request, action, row) and self.is_shown(action, row)
             ]
         response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)  # type: ignore[misc]
         return response

@@ -6,8 +6,8 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from chatboost.core.admin.base import ReadOnlyAdmin
-from chatboost.core.admin.scoping import organization_of
-from chatboost.core.admin.staff import INSTALLATION
+from chatboost.core.admin.buttons import DetailAction
+from chatboost.core.admin.scoping import INSTALLATION, is_staff, organization_of
 
 
 class InstallationAdmin(ReadOnlyAdmin):
@@ -19,13 +19,19 @@ class InstallationAdmin(ReadOnlyAdmin):
         shown = Q(pk__in=[])
         if organization and self.allows(request, "view"):
             shown |= Q(organization_id=organization.pk)
-        if request.user.is_staff:
+        if is_staff(request):
             shown |= Q(organization_id=INSTALLATION)
         return queryset.filter(shown)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Tell whether the role may look, or the user is of the installation's staff."""
-        return self.allows(request, "view") or bool(request.user.is_staff)
+        return self.allows(request, "view") or is_staff(request)
+
+    def may_do(self, request: HttpRequest, action: DetailAction, obj: Any) -> bool:
+        """Tell whether the role may, or, with a row of the installation, whoever is of its staff."""
+        if obj.organization_id == INSTALLATION:
+            return is_staff(request)
+        return super().may_do(request, action, obj)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         """Tell whether there is anything to look at."""

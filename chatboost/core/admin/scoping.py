@@ -12,6 +12,8 @@ from chatboost.core.models import OrganizationModel
 
 # Asked like a permission where there is no organization to ask about.
 STAFF = "staff"
+# The number in the place of an organization's, of rows that belong to none.
+INSTALLATION = 0
 
 
 def organization_of(request: HttpRequest) -> Any:

@@ -13,9 +13,7 @@ from chatboost.core import audit
 from chatboost.core.admin.bulk import AT_ONCE, BulkActions
 from chatboost.core.admin.buttons import DetailActions
 from chatboost.core.admin.pagination import UncountedPaginator
-from chatboost.core.admin.scoping import is_staff
-
-INSTALLATION = 0
+from chatboost.core.admin.scoping import INSTALLATION, is_staff
 
 
 class StaffAdmin(BulkActions, DetailActions, unfold.ModelAdmin):

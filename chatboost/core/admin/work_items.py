@@ -1,21 +1,17 @@
 """Work that is owed, and work that died: the dead-letter desk."""
 
-from typing import Any
-
 from django.contrib import messages
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from unfold.decorators import display
 
-from chatboost.core.admin.base import ReadOnlyAdmin
 from chatboost.core.admin.bulk import BulkAction
 from chatboost.core.admin.buttons import DetailAction
 from chatboost.core.admin.display import EMPTY, choice_label, shortened
 from chatboost.core.admin.filters import ChoicesDropdownFilter
+from chatboost.core.admin.installation import InstallationAdmin
 from chatboost.core.admin.registry import register
-from chatboost.core.admin.scoping import organization_of
 from chatboost.core.models import WorkAttempt, WorkItem, WorkState
 from chatboost.core.work import dead_letters
 
@@ -24,8 +20,8 @@ DISCARD = "core.delete_workitem"
 
 
 @register(WorkItem)
-class WorkItemAdmin(ReadOnlyAdmin):
-    """Work items of the organization. Finished ones have no row."""
+class WorkItemAdmin(InstallationAdmin):
+    """Work items of the organization, and the installation's for its staff. Finished ones have no row."""
 
     list_display = (
         "what",
@@ -74,11 +70,6 @@ class WorkItemAdmin(ReadOnlyAdmin):
     )
 
     state_label = choice_label("state")
-
-    def scope(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Keep the organization's items: the kernel's table holds a plain number."""
-        organization = organization_of(request)
-        return queryset.filter(organization_id=organization.pk) if organization else queryset.none()
 
     def row_title(self, row: WorkItem) -> str:
         """Say what is owed."""
