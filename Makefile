@@ -36,7 +36,7 @@ test-browser: $(VENV)/.dev ## the console in Chromium
 	$(BIN)/python -m pytest -m browser $(ARGS)
 
 proof: export PROOF := $(PROOF)
-proof: $(VENV)/.dev ## kills and races of real processes, on SQLite and PostgreSQL; PROOF=full for the long run
+proof: $(VENV)/.dev ## kills and races of real processes, most on SQLite and PostgreSQL; PROOF=full for the long run
 	.ci/services.sh run --with postgres -- $(BIN)/python -m pytest -m proof $(ARGS)
 
 bench: $(VENV)-bench/.bench ## peers, floors and ours, side by side; ROWS=webhook,engine SECONDS_PER_ROUND=1
