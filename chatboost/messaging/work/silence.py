@@ -15,14 +15,12 @@ MAX_UNREAD = 500
 def is_evidence(message: Message, last: SendAttempt) -> bool:
     """Tell whether a later send on the same number was echoed, and no echo that may be ours lies unread.
 
-    Then the echoes do come, and ours did not. A send that began while ours was under way is no later one:
-    where echoes are slow, its own may be just ahead of ours.
+    Then the echoes do come, and ours did not.
     """
-    over_at = last.finished_at or last.started_at
     is_heard = DeliveryStatus.objects.filter(
         channel_id=message.channel_id,
-        received_at__gt=over_at,
-        message__attempts__started_at__gt=over_at,
+        received_at__gt=last.started_at,
+        message__attempts__started_at__gt=last.started_at,
     ).exists()
     return is_heard and not _may_lie_unread(message)
 
