@@ -1,4 +1,4 @@
-"""Calls to the outside: made in threads, settled as they come in, with the next ones prepared meanwhile."""
+"""Calls to the outside: made in threads, settled as they come in."""
 
 import os
 import threading

@@ -41,111 +41,61 @@ def drain(
 
     An item that crashed a worker before runs with nothing beside it in this process.
     """
-    ends = time.monotonic() + max_time.total_seconds()
-    loop = _Loop(queue, names, now, lambda: time.monotonic() >= ends or is_stopping())
+    began = looked_at = time.monotonic()
     total = 0
-    while not loop.is_over():
-        count = loop.run_shared()
+    while time.monotonic() < began + max_time.total_seconds() and not is_stopping():
+        with solo.shared():
+            count = _claim_and_run(queue, names, now, suspect=False)
         # Suspects have waited for a while already: while there is other work, not each turn looks for them.
-        if loop.has_suspect(at_once=not count):
-            count += loop.run_suspects()
+        if solo.is_possible() and (not count or time.monotonic() - looked_at >= SUSPECT_INTERVAL):
+            looked_at = time.monotonic()
+            if claim.has_suspect(queue, now=now(), kinds=names):
+                count += _run_suspects(queue, names, now, is_stopping)
         if not count:
             break
         total += count
     return total
 
 
-class _Loop:
-    """One `drain`."""
-
-    def __init__(
-        self,
-        queue: str,
-        names: Sequence[str] | None,
-        now: Callable[[], datetime],
-        is_over: Callable[[], bool],
-    ) -> None:
-        self._queue, self._names, self._now = queue, names, now
-        self.is_over = is_over
-        self._looked_at = time.monotonic()
-
-    def run_shared(self) -> int:
-        """Run a batch, and while its calls are under way what else is due; returns how many items."""
-        with solo.shared(), Calls(self._now) as calls:
-            total = count = self._claim_and_start(calls)
-            while calls:
-                calls.settle_some()
-                # What is under way when a process dies is tried again item by item: no more than keeps the
-                # threads busy.
-                most = min(_limit(), 2 * settings.SEND_THREADS)
-                if count and len(calls) <= most - most // 3 and not self._must_end():
-                    count = self._claim_and_start(calls, limit=most - len(calls))
-                    total += count
-        return total
-
-    def _must_end(self) -> bool:
-        return self.is_over() or solo.is_wanted() or self.has_suspect()
-
-    def has_suspect(self, *, at_once: bool = False) -> bool:
-        """Look for an item that crashed a worker, now or when it is time to."""
-        if not solo.is_possible():
-            return False
-        if not at_once and time.monotonic() - self._looked_at < SUSPECT_INTERVAL:
-            return False
-        if not claim.has_suspect(self._queue, now=self._now(), kinds=self._names):
-            self._looked_at = time.monotonic()
-            return False
-        return True
-
-    def run_suspects(self) -> int:
-        """Run suspects, each alone, for a moment; returns how many."""
-        total = 0
-        with solo.alone() as is_alone:
-            self._looked_at = time.monotonic()
-            slice_ends = self._looked_at + SUSPECT_SLICE
-            while is_alone and self._run_suspect():
-                total += 1
-                if time.monotonic() >= slice_ends or self.is_over():
-                    break
-        return total
-
-    def _run_suspect(self) -> int:
-        with Calls(self._now) as calls:
-            count = self._claim_and_start(calls, suspect=True)
-            while calls:
-                calls.settle_some()
-        return count
-
-    def _claim_and_start(self, calls: Calls, *, limit: int | None = None, suspect: bool = False) -> int:
-        lease_ends = time.monotonic() + settings.WORK_LEASE.total_seconds()
-        limit = limit or _limit()
-        items = claim.claim(self._queue, limit=limit, now=self._now(), kinds=self._names, suspect=suspect)
-        if items:
-            failpoints.reach("work.claimed")
-            _start(holds.put_aside(items), calls, self._now, lease_ends)
-        return len(items)
+def _run_suspects(
+    queue: str, names: Sequence[str] | None, now: Callable[[], datetime], is_stopping: Callable[[], bool]
+) -> int:
+    """Run suspects, each alone, for a moment; returns how many."""
+    total = 0
+    with solo.alone() as is_alone:
+        ends = time.monotonic() + SUSPECT_SLICE
+        while is_alone and _claim_and_run(queue, names, now, suspect=True):
+            total += 1
+            if time.monotonic() >= ends or is_stopping():
+                break
+    return total
 
 
-def run(items: Sequence[Item], *, now: Callable[[], datetime] = clock.now) -> None:
-    """Run leased items, kind by kind, in id order within a kind."""
-    with Calls(now) as calls:
-        _start(items, calls, now, time.monotonic() + settings.WORK_LEASE.total_seconds())
-        while calls:
-            calls.settle_some()
+def _claim_and_run(
+    queue: str, names: Sequence[str] | None, now: Callable[[], datetime], *, suspect: bool
+) -> int:
+    lease_ends = time.monotonic() + settings.WORK_LEASE.total_seconds()
+    items = claim.claim(queue, limit=_limit(), now=now(), kinds=names, suspect=suspect)
+    if items:
+        failpoints.reach("work.claimed")
+        run(holds.put_aside(items), now=now, ends=lease_ends)
+    return len(items)
 
 
-def _start(items: Sequence[Item], calls: Calls, now: Callable[[], datetime], ends: float) -> None:
-    """Run database work, kind by kind, and begin with calls.
+def run(items: Sequence[Item], *, now: Callable[[], datetime] = clock.now, ends: float | None = None) -> None:
+    """Run leased items, kind by kind, in id order within a kind.
 
-    `ends` is when the items' lease does, by the monotonic clock: no call to the outside begins later.
+    `ends` is when their lease does, by the monotonic clock: no call to the outside begins later.
     """
+    if ends is None:
+        ends = time.monotonic() + settings.WORK_LEASE.total_seconds()
     for name, group in groupby(sorted(items, key=lambda item: (item.kind, item.id)), lambda item: item.kind):
         kind = kinds.get(name)
         batch = list(group)
         if isinstance(kind, BatchKind):
             _run_batch(kind, batch, now)
         elif isinstance(kind, EffectKind):
-            _begin_effects(kind, batch, calls, now, ends)
+            _run_effects(kind, batch, now, ends)
         else:
             _decide(batch, {item.id: Dead(f"no such work kind: {name}") for item in batch}, now())
 
@@ -178,12 +128,8 @@ def _save_batch(kind: BatchKind[Any, Any], items: Sequence[Item], now: Callable[
         failpoints.reach("work.batch_finished")
 
 
-def _begin_effects(
-    kind: EffectKind[Any, Any],
-    items: Sequence[Item],
-    calls: Calls,
-    now: Callable[[], datetime],
-    ends: float,
+def _run_effects(
+    kind: EffectKind[Any, Any], items: Sequence[Item], now: Callable[[], datetime], ends: float
 ) -> None:
     try:
         intents = retry_tx(lambda: _save_intents(kind, items, now))
@@ -191,11 +137,14 @@ def _begin_effects(
     except Exception as error:
         if len(items) > 1:
             for item in items:
-                _begin_effects(kind, [item], calls, now, ends)
+                _run_effects(kind, [item], now, ends)
             return
         _fail(items, error, now())
         return
-    calls.make(kind, intents, ends)
+    with Calls(now) as calls:
+        calls.make(kind, intents, ends)
+        while calls:
+            calls.settle_some()
 
 
 def _save_intents(

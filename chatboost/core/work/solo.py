@@ -41,11 +41,6 @@ def is_possible() -> bool:
     return time.monotonic() >= _not_before
 
 
-def is_wanted() -> bool:
-    """Tell whether somebody waits to be alone: who runs beside others should come to an end."""
-    return _waiting > 0
-
-
 @contextmanager
 def alone() -> Iterator[bool]:
     """Run with nothing beside it. Yields whether that is so: what runs may take too long to wait for."""
