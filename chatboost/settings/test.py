@@ -13,6 +13,8 @@ ALLOWED_HOSTS = ["*"]
 if DATABASES["default"]["ENGINE"] == "chatboost.core.db.sqlite":
     # pytest-django knows by the engine's name only that Django's own needs no file.
     DATABASES["default"]["TEST"] = {"NAME": ":memory:"}
+    # In memory, SQLite locks tables and not the file: a reader in a thread would turn a writer away at once.
+    DATABASES["default"]["OPTIONS"]["init_command"] += "PRAGMA read_uncommitted=ON;"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 LOG_LEVEL = env.str("LOG_LEVEL", default="ERROR")
