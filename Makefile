@@ -21,6 +21,7 @@ help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: export DJANGO_SETTINGS_MODULE = chatboost.settings.dev
+run: export COMPRESSION_DEMO_PICTURES ?= true
 run: $(VENV)/.base ## install, prepare the demo and run everything; PORT=8000 BIND=127.0.0.1
 	@$(BIN)/python manage.py migrate --verbosity 0
 	@$(BIN)/python manage.py seed_demo

@@ -317,6 +317,26 @@ SOCIALACCOUNT_PROVIDERS = {
 IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=500 * 1024 * 1024)
 IMPORT_MAX_ROWS = env.int("IMPORT_MAX_ROWS", default=1_000_000)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+
+# Compression. What an organization's settings begin with: the quality, and the share of the bytes.
+COMPRESSION_QUALITY = env.int("COMPRESSION_QUALITY", default=50)
+COMPRESSION_PERCENT = env.int("COMPRESSION_PERCENT", default=50)
+COMPRESSION_MAX_BYTES = env.int("COMPRESSION_MAX_BYTES", default=10 * 1024 * 1024)
+COMPRESSION_MAX_ROWS = env.int("COMPRESSION_MAX_ROWS", default=50_000)
+COMPRESSION_MAX_IMAGES = env.int("COMPRESSION_MAX_IMAGES", default=100_000)
+# Fetching an image, with all its redirects.
+COMPRESSION_FETCH_DEADLINE = timedelta(seconds=env.float("COMPRESSION_FETCH_SECONDS", default=10))
+COMPRESSION_FETCH_MAX_BYTES = env.int("COMPRESSION_FETCH_MAX_BYTES", default=25 * 1024 * 1024)
+# Politeness: calls of an organization to one host at a time, and everybody's in a time; empty: no limit.
+COMPRESSION_HOST_CONNECTIONS = env.int("COMPRESSION_HOST_CONNECTIONS", default=8)
+COMPRESSION_HOST_RATE = env.str("COMPRESSION_HOST_RATE", default="50/s")
+# Encoding child processes of each worker process.
+COMPRESSION_PROCESSES = env.int("COMPRESSION_PROCESSES", default=1)
+# Completion webhooks are signed with keys made of it, calls of /webhook-completed with itself; see
+# compression.services.signing.
+COMPRESSION_WEBHOOK_SECRET = env.str("COMPRESSION_WEBHOOK_SECRET", default="")
+# Draws and serves the pictures of the demo, and lets them, alone, be fetched from this machine.
+COMPRESSION_DEMO_PICTURES = env.bool("COMPRESSION_DEMO_PICTURES", default=False)
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 
 LANGUAGE_CODE = "en"

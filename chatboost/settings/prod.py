@@ -22,6 +22,7 @@ if not REDIS_URL:
 
 ENVIRONMENT = env.str("ENVIRONMENT", default="production")
 FETCH_ALLOWED_PRIVATE_HOSTS = []
+COMPRESSION_DEMO_PICTURES = False
 
 _is_tls = urlsplit(PUBLIC_BASE_URL).scheme == "https"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

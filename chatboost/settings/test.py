@@ -25,7 +25,8 @@ else:
     # Runs side by side empty their caches: each has its own, and none is where the broker's keys are.
     _number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) + 1
     CACHES["default"]["LOCATION"] = f"{REDIS_URL.rsplit('/', 1)[0]}/{_number}"
-FETCH_ALLOWED_PRIVATE_HOSTS = []
+FETCH_ALLOWED_PRIVATE_HOSTS = env.list("FETCH_ALLOWED_PRIVATE_HOSTS", default=[])
+COMPRESSION_DEMO_PICTURES = False
 # Nothing rings a broker unless a test starts one.
 WORK_CELERY_QUEUES = env.list("WORK_CELERY_QUEUES", default=[])
 # Tests that are about limits set their own.

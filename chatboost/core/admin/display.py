@@ -22,13 +22,13 @@ TONES: dict[str, str] = {
     **dict.fromkeys(("queued", "scheduled", "ready", "received", "kept", "draft", "archived"), "default"),
     **dict.fromkeys(("cancelled", "revoked"), "default"),
     # Under way.
-    **dict.fromkeys(("running", "sending", "leased", "pending"), "info"),
+    **dict.fromkeys(("running", "sending", "leased", "pending", "processing"), "info"),
     **dict.fromkeys(("waiting_input", "waiting_timer", "waiting_webhook"), "info"),
     # Went well, or works.
     **dict.fromkeys(("active", "ok", "done", "completed", "accepted", "answered"), "success"),
     **dict.fromkeys(("sent", "delivered", "read"), "success"),
     # Worth a look.
-    **dict.fromkeys(("unknown", "interrupted", "expired"), "warning"),
+    **dict.fromkeys(("unknown", "interrupted", "expired", "partial"), "warning"),
     # Went wrong, or is shut out.
     **dict.fromkeys(
         ("failed", "refused", "rejected", "dead", "crashed", "died", "blocked", "disabled", "deleted"),

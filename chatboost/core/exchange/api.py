@@ -37,13 +37,15 @@ DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar", 
 class UploadParser(MultiPartParser):
     """A form with one file."""
 
+    handler_class: ClassVar[type[uploads.Handler]] = uploads.Handler
+
     def parse(
         self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> "DataAndFiles[Any, Any]":
         """Return the fields and the file. Raises: ParseError, FileTooLarge."""
         request = (parser_context or {})["request"]
         meta = {**request.META, "CONTENT_TYPE": media_type}
-        handler = uploads.Handler(request)
+        handler = self.handler_class(request)
         try:
             data, sent = DjangoMultiPartParser(meta, stream, [handler], "utf-8").parse()
             for name, values in data.lists():

@@ -23,5 +23,6 @@ class FileTooLarge(FileRefused):
     status = 413
     default_code = "file_too_large"
 
-    def __init__(self) -> None:
-        super().__init__(f"The file is larger than {settings.IMPORT_MAX_BYTES / 2**20:,.0f} MiB.")
+    def __init__(self, limit: int | None = None) -> None:
+        most = limit or settings.IMPORT_MAX_BYTES
+        super().__init__(f"The file is larger than {most / 2**20:,.0f} MiB.")

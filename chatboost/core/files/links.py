@@ -20,7 +20,12 @@ def address(uuid: UUID) -> str:
 
 def link(file: File, expires_in: timedelta = LASTS) -> str:
     """Return an absolute address that opens the file without an account until it expires."""
-    return f"{address(file.uuid)}?token={_signed(file.uuid, clock.now() + expires_in)}"
+    return f"{address(file.uuid)}?token={token(file.uuid, clock.now() + expires_in)}"
+
+
+def token(uuid: UUID, until: datetime) -> str:
+    """Return what opens a file until then, for a room's own address of it."""
+    return Signer(salt=SALT).sign(f"{uuid.hex}.{int(until.timestamp())}")
 
 
 def is_valid(token: str, uuid: UUID) -> bool:
@@ -30,7 +35,3 @@ def is_valid(token: str, uuid: UUID) -> bool:
     except (BadSignature, ValueError):
         return False
     return signed_for == uuid.hex and clock.now().timestamp() < int(until)
-
-
-def _signed(uuid: UUID, until: datetime) -> str:
-    return Signer(salt=SALT).sign(f"{uuid.hex}.{int(until.timestamp())}")

@@ -1,7 +1,8 @@
 """`/files/{uuid}`: a file for whoever holds a signed link to it, or a role with its permission."""
 
 from collections.abc import AsyncIterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
@@ -25,12 +26,23 @@ MAX_TOKEN = 1000
 
 HEADERS = {
     "Accept-Ranges": "bytes",
-    "Cache-Control": "private, no-store",
     "Content-Security-Policy": "sandbox; default-src 'none'",
     # Compressing a part would break its place in the whole: this keeps the middleware from it.
     "Content-Encoding": "identity",
     "X-Content-Type-Options": "nosniff",
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How a file is handed out. With a validator (an ETag) a copy can be kept, and asked about."""
+
+    cache: str
+    disposition: Literal["attachment", "inline"]
+    has_validator: bool
+
+
+ONCE = Manner(cache="private, no-store", disposition="attachment", has_validator=False)
 
 
 class Blocks(FileResponse):
@@ -89,9 +101,13 @@ class FileView(View):
     )
     def get(self, request: Request, uuid: str) -> HttpResponseBase:
         """Return the file, or one range of it, as an attachment."""
-        return respond(request, self._allowed(request, UUID(uuid)))
+        return respond(request, self.allowed(request, UUID(uuid)))
 
-    def _allowed(self, request: Request, uuid: UUID) -> File:
+    def allowed(self, request: Request, uuid: UUID) -> File:
+        """Return the file, if the caller may have it.
+
+        Raises: NotFound, NotAuthenticated, OrganizationRequired.
+        """
         token = request.query_params.get("token")
         if token and len(token) > MAX_TOKEN:
             raise NotFound("No such file.")
@@ -108,14 +124,22 @@ class FileView(View):
         return file
 
 
-def respond(request: Request, file: File) -> HttpResponseBase:
-    """Answer with a file that the caller may have: 200, 206 for one range, 416 for one outside it."""
+def respond(request: Request, file: File, manner: Manner = ONCE) -> HttpResponseBase:
+    """Answer with a file that the caller may have.
+
+    200, 206 for one range, 416 for one outside it, 304 for a copy that is the same.
+    """
+    headers = {**HEADERS, "Cache-Control": manner.cache}
+    etag = f'"{file.sha256}"' if manner.has_validator else ""
+    if etag:
+        headers["ETag"] = etag
+        if etag in (one.strip().removeprefix("W/") for one in _given(request, "If-None-Match").split(",")):
+            return HttpResponse(status=304, headers=headers)
     try:
-        span = ranges.parse(_range(request), file.size)
+        span = ranges.parse(_range(request, etag), file.size)
     except ranges.Unsatisfiable:
-        headers = {**HEADERS, "Content-Range": f"bytes */{file.size}"}
+        headers["Content-Range"] = f"bytes */{file.size}"
         return HttpResponse(status=416, headers=headers, content_type="text/plain")
-    headers = {**HEADERS}
     if span is not None:
         headers["Content-Range"] = f"bytes {span.start}-{span.end - 1}/{file.size}"
     answered = span or ranges.Span(0, file.size)
@@ -128,14 +152,20 @@ def respond(request: Request, file: File) -> HttpResponseBase:
         status=200 if span is None else 206,
         headers={**headers, "Content-Length": str(answered.length)},
         content_type=file.content_type,
-        as_attachment=True,
+        as_attachment=manner.disposition == "attachment",
         filename=file.name,
     )
 
 
-def _range(request: Request) -> str | None:
-    # We hand out no validators, so a condition on one is never met.
-    return None if "If-Range" in request.headers else request.headers.get("Range")
+def _range(request: Request, etag: str) -> str | None:
+    # A condition on a validator that we did not hand out is never met.
+    condition = request.headers.get("If-Range")
+    is_met = condition is None or (bool(etag) and condition == etag)
+    return request.headers.get("Range") if is_met else None
+
+
+def _given(request: Request, name: str) -> str:
+    return str(request.headers.get(name, ""))
 
 
 def _find(uuid: UUID) -> File:

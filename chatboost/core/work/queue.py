@@ -1,6 +1,6 @@
 """Putting work into the table: always inside the caller's transaction, beside the row it is about."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -41,17 +41,28 @@ def enqueue_many(orders: Iterable[Order]) -> None:
 
     Raises: NotInTransaction.
     """
+    _insert(orders, returning=())
+
+
+def enqueue_known(orders: Iterable[Order]) -> dict[int, int]:
+    """Add items as `enqueue_many` does, and return the id of each subject's item."""
+    return dict(_insert(orders, returning=("subject_id", "id")))
+
+
+def _insert(orders: Iterable[Order], returning: Sequence[str]) -> list[tuple[Any, ...]]:
     if not transaction.get_connection().in_atomic_block:
         raise NotInTransaction("enqueue() belongs into the transaction that writes the row it is about")
     now = clock.now()
     now_text = rows.moment(now)
     items = [_item(order, now, now_text) for order in orders]
     if not items:
-        return
+        return []
     has_keys = any(item["dedupe_key"] for item in items)
-    rows.insert(WorkItem, items, on_conflict=rows.ON_CONFLICT_DO_NOTHING if has_keys else "")
+    on_conflict = rows.ON_CONFLICT_DO_NOTHING if has_keys else ""
+    inserted = rows.insert(WorkItem, items, on_conflict=on_conflict, returning=returning)
     for queue in {item["queue"] for item in items if item["state"] == WorkState.READY}:
         transaction.on_commit(lambda queue=queue: nudge.ring(queue))  # type: ignore[misc]
+    return inserted
 
 
 def _item(order: Order, now: datetime, now_text: str) -> dict[str, Any]:

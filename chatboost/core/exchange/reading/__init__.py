@@ -33,22 +33,36 @@ class Table:
     batches: Generator[Batch, None, None]
 
 
-def open_table(stream: IO[bytes], *, charset: str = "", delimiter: str = "") -> Table:
+def open_table(
+    stream: IO[bytes],
+    *,
+    charset: str = "",
+    delimiter: str = "",
+    max_bytes: int | None = None,
+    max_rows: int | None = None,
+) -> Table:
     """Recognise CSV, XLSX, a JSON array or JSON lines; what is given is not guessed.
+
+    Limits that are not given are those of imports.
 
     Raises: FileRefused, here and while the batches are read.
     """
     stream.seek(0, os.SEEK_END)
     size = stream.tell()
     stream.seek(0)
-    if size > settings.IMPORT_MAX_BYTES:
-        raise FileTooLarge
+    if size > (max_bytes or settings.IMPORT_MAX_BYTES):
+        raise FileTooLarge(max_bytes)
+    found, known, batches = _recognised(stream, charset, delimiter)
+    return Table(found, known, _counted(batches, max_rows or settings.IMPORT_MAX_ROWS))
+
+
+def _recognised(stream: IO[bytes], charset: str, delimiter: str) -> tuple[str, str, Iterator[Batch]]:
     head = stream.read(8)
     stream.seek(0)
     if not head:
         raise FileRefused("The file is empty.", code="empty_file")
     if head.startswith((_ZIP, _EMPTY_ZIP)):
-        return Table("xlsx", "", _counted(sheets.read(stream)))
+        return "xlsx", "", sheets.read(stream)
     if head == _OLD_EXCEL:
         raise FileRefused("This is an old Excel file: save it as .xlsx or CSV.", code="unsupported_format")
     if other := next((name for mark, name in _OTHER.items() if head.startswith(mark)), None):
@@ -72,25 +86,25 @@ def is_quick(stream: IO[bytes]) -> bool:
     return size <= (QUICK_XLSX if is_archive else QUICK_TEXT)
 
 
-def _text_table(stream: IO[bytes], charset: str, delimiter: str) -> Table:
+def _text_table(stream: IO[bytes], charset: str, delimiter: str) -> tuple[str, str, Iterator[Batch]]:
     head = stream.read(text.SAMPLE)
     stream.seek(0)
     begins = text.decoded(head, charset).lstrip("\ufeff \t\r\n")[:1]
     if begins == "[":
-        return Table("json", charset, _counted(jsons.read(stream, charset=charset, is_lines=False)))
+        return "json", charset, jsons.read(stream, charset=charset, is_lines=False)
     if begins == "{":
-        return Table("jsonl", charset, _counted(jsons.read(stream, charset=charset, is_lines=True)))
-    return Table("csv", charset, _counted(csvs.read(stream, charset=charset, delimiter=delimiter)))
+        return "jsonl", charset, jsons.read(stream, charset=charset, is_lines=True)
+    return "csv", charset, csvs.read(stream, charset=charset, delimiter=delimiter)
 
 
-def _counted(batches: Iterator[Batch]) -> Generator[Batch, None, None]:
+def _counted(batches: Iterator[Batch], limit: int) -> Generator[Batch, None, None]:
     """Stop at the limit of rows."""
     count = 0
     for batch in batches:
         count += len(batch.rows) + len(batch.broken)
-        if count > settings.IMPORT_MAX_ROWS:
+        if count > limit:
             raise FileRefused(
-                f"There are more than {settings.IMPORT_MAX_ROWS:,} rows: split the file.",
+                f"There are more than {limit:,} rows: split the file.",
                 code="too_many_rows",
             )
         yield batch

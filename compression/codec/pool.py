@@ -1,0 +1,191 @@
+"""Child processes that compress, so that no picture can exhaust, hang or kill whoever asks for it.
+
+A child is a new interpreter (not a fork: it has none of the caller's sockets and connections, nor its
+environment) that imports the codec alone and talks over its standard input and output (`protocol`). It ends
+with its parent.
+"""
+
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from compression.codec import protocol
+from compression.codec.contract import CodecError, Compressed, Options
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 60.0
+RECYCLE_AFTER = 200
+TRIES = 3
+# After these a child's heap, or its code, is in a state that nobody knows.
+FATAL = frozenset(("out_of_memory", "crashed"))
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    # Pixels lie where the last picture's were: mapping fresh pages is a fifth of the work otherwise.
+    "MALLOC_MMAP_THRESHOLD_": str(32 * 1024 * 1024),
+    "MALLOC_TRIM_THRESHOLD_": str(64 * 1024 * 1024),
+    "PILLOW_BLOCKS_MAX": "4",
+}
+
+
+class Pool:
+    """Compress in up to `size` child processes at a time. Thread-safe; `compress` waits for a free child.
+
+    Children start when they are needed, and are replaced after `recycle_after` pictures, or when they failed.
+    A pool that came into a process by `fork` starts children of its own there.
+    """
+
+    def __init__(
+        self, size: int, *, recycle_after: int = RECYCLE_AFTER, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.size = size
+        self._recycle_after = recycle_after
+        self._clock = clock
+        self._is_closed = False
+        self._begin()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the children; one that is busy ends with its picture."""
+        self._is_closed = True
+        while (child := self._take_idle()) is not None:
+            child.end()
+
+    def compress(self, content: bytes, options: Options) -> Compressed:
+        """Make a picture smaller, in a child.
+
+        Raises:
+            CodecError: the picture does not come out; its `code` says why.
+            ValueError: the pool is closed.
+        """
+        if self._is_closed:
+            raise ValueError("the pool is closed")
+        if len(content) > options.limits.max_bytes:
+            # No child needs to see it.
+            raise CodecError("too_large", "The file has more bytes than are allowed.")
+        if self._owner != os.getpid():
+            self._begin()
+        with self._slots:
+            child = self._take_idle() or _Child(self._clock)
+            try:
+                child = self._hand_over(child, content, options)
+                done = child.wait()
+            except CodecError as error:
+                self._give_back(child, is_usable=child.is_alive and error.code not in FATAL)
+                raise
+            except BaseException:
+                child.end()
+                raise
+            self._give_back(child, is_usable=True)
+            return done
+
+    def _hand_over(self, child: "_Child", content: bytes, options: Options) -> "_Child":
+        """Let a child take the picture, a new one if this one died before it."""
+        for _ in range(TRIES):
+            if child.take(content, options):
+                break
+            child.end()
+            child = _Child(self._clock)
+        return child
+
+    def _begin(self) -> None:
+        self._owner = os.getpid()
+        self._slots = threading.BoundedSemaphore(self.size)
+        self._idle: queue.LifoQueue[_Child] = queue.LifoQueue()
+
+    def _take_idle(self) -> "_Child | None":
+        while True:
+            try:
+                child = self._idle.get_nowait()
+            except queue.Empty:
+                return None
+            if child.is_alive:
+                return child
+            child.end()
+
+    def _give_back(self, child: "_Child", *, is_usable: bool) -> None:
+        if is_usable and not self._is_closed and child.served < self._recycle_after:
+            self._idle.put(child)
+        else:
+            child.end()
+
+
+class _Child:
+    """One child process. Used by one thread at a time."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.served = 0
+        self._clock = clock
+        code = "from compression.codec import worker; worker.main()"
+        self._process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-s", "-c", code],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            env={**ENVIRONMENT, "PYTHONPATH": str(ROOT), "CODEC_PARENT": str(os.getpid())},
+            bufsize=0,
+            # A Ctrl-C in the terminal is the parent's to handle.
+            start_new_session=True,
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._channel = protocol.Channel(self._process.stdout.fileno(), self._process.stdin.fileno(), clock)
+        try:
+            self._channel.receive(clock() + START_SECONDS)
+        except (protocol.Closed, TimeoutError) as error:
+            self.end()
+            raise CodecError("crashed", "The process that compresses did not start.") from error
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.poll() is None
+
+    def take(self, content: bytes, options: Options) -> bool:
+        """Hand a picture over; False if the child had died before it began with it."""
+        self.served += 1
+        self._deadline = self._clock() + options.limits.wall_seconds
+        try:
+            self._channel.send(protocol.request(content, options), self._deadline)
+            self._channel.receive(self._deadline)
+        except TimeoutError as error:
+            self.end()
+            raise CodecError("took_too_long", "Compressing took too long.") from error
+        except protocol.Closed:
+            return False
+        return True
+
+    def wait(self) -> Compressed:
+        """Wait for what comes out; a child that fails is ended."""
+        try:
+            answer = self._channel.receive(self._deadline)
+        except TimeoutError as error:
+            self.end()
+            raise CodecError("took_too_long", "Compressing took too long.") from error
+        except protocol.Closed as error:
+            raise protocol.explain(self.end()) from error
+        return protocol.read_answer(answer)
+
+    def end(self) -> int:
+        """Kill the process, which keeps nothing, and return its exit code."""
+        self._process.kill()
+        code = self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                stream.close()
+        return code
