@@ -127,4 +127,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("chatboost.messaging.api.urls")),
     path("", include("flows.api.urls")),
     path("", include("triggers.api.urls")),
+    path("", include("compression.api.urls")),
 ]

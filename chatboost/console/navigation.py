@@ -49,6 +49,17 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
         ),
     ),
     (
+        "Tools",
+        (
+            Place(
+                "Compression",
+                "photo_size_select_small",
+                "admin:compression_compressionrequest_changelist",
+                "compression.view_compressionrequest",
+            ),
+        ),
+    ),
+    (
         "Setup",
         (
             Place(
@@ -109,6 +120,10 @@ TABS: tuple[tuple[tuple[str, str, str], ...], ...] = (
     (
         ("triggers.trigger", "Triggers", "triggers.view_trigger"),
         ("triggers.triggerlog", "Trigger log", "triggers.view_triggerlog"),
+    ),
+    (
+        ("compression.compressionrequest", "Compression", "compression.view_compressionrequest"),
+        ("compression.completiondelivery", "Completion webhooks", "compression.view_completiondelivery"),
     ),
     (
         ("django_celery_beat.periodictask", "Schedules", STAFF),
