@@ -15,6 +15,7 @@ from rest_framework.test import APIClient
 
 from chatboost.core.models import File
 from chatboost.messaging.models import Channel, Contact, ContactAttribute
+from compression.models import CompressionRequest
 from teams.models import Invite, User
 from tests.architecture.tenants import Tenant, model_of_noun
 
@@ -26,6 +27,11 @@ NOT_ROWS = {"page", "page_size", "limit", "number", "priority", "version"}
 # What the name alone does not say: (operation, name) → model.
 MODELS: dict[tuple[str, str], type[Model]] = {
     ("files_retrieve", "uuid"): File,
+    ("compression_image", "file_id"): File,
+    **{
+        (f"compression_{name}", "request_id"): CompressionRequest
+        for name in ("status", "output", "cancel", "retry_failed", "webhook_completed")
+    },
     ("team_audit", "actor_id"): User,
     ("team_invitations_resend", "invitation_id"): Invite,
     ("team_invitations_revoke", "invitation_id"): Invite,

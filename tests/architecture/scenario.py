@@ -38,6 +38,8 @@ from chatboost.messaging.models import (
     SendAttempt,
 )
 from chatboost.messaging.services import attributes, channels, contacts, messages, simulator
+from compression.models import CompletionDelivery
+from compression.services import requests
 from flows.models import Execution, WebhookDelivery
 from flows.services import executions
 from teams.jobs import EXPORT_AUDIT
@@ -45,8 +47,10 @@ from teams.models import NotificationType, Organization, User
 from teams.notifications import announcements, notify
 from teams.services import deletion, organizations
 from tests.architecture.replay import Replay
+from tests.compression import batches
 from tests.fakes.faults import Fault, Rule
 from tests.fakes.graph import DEFAULT_TOKEN, GraphFake
+from tests.fakes.images import ImageHost
 from tests.fakes.server import Answer, LoopbackServer, Request, json_answer
 from tests.fakes.smtp import SmtpServer
 from tests.fakes.telegram import CHAT, TOKEN, TelegramFake
@@ -77,6 +81,7 @@ class World:
     smtp: SmtpServer
     telegram: TelegramFake
     service: LoopbackServer
+    images: ImageHost
     keys: Counter[str] = field(default_factory=Counter)
     plans: list[datetime] = field(default_factory=list)
     _told: int = 0
@@ -110,7 +115,11 @@ class World:
         letters = Counter(letter.message["Message-ID"] for letter in self.smtp.taken)
         mails = set(Mail.objects.values_list("message_id", flat=True))
         chat = Counter(entry["text"] for entry in self.telegram.ledger)
-        calls = {str(key) for key in WebhookDelivery.objects.values_list("uuid", flat=True)}
+        calls = {
+            str(key)
+            for deliveries in (WebhookDelivery, CompletionDelivery)
+            for key in deliveries.objects.values_list("uuid", flat=True)
+        }
         return [
             *(f"message {number} went {count} times" for number, count in taken.items() if count > 1),
             # Who can't be asked gets it once more, under the reference that tells it is the same.
@@ -137,7 +146,8 @@ def world(settings: Any, folder: Path) -> Iterator[World]:
         settings.DATA_DIR, settings.MEDIA_ROOT = folder, folder / "files"
         settings.WHATSAPP_API_BASE_URL, settings.WHATSAPP_ACCESS_TOKEN = graph.url, DEFAULT_TOKEN
         settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_USE_TLS = "127.0.0.1", smtp.port, False
-        settings.FETCH_ALLOWED_PRIVATE_HOSTS = [service.url.removeprefix("http://")]
+        images = running.enter_context(ImageHost())
+        settings.FETCH_ALLOWED_PRIVATE_HOSTS = [service.url.removeprefix("http://"), images.authority]
         settings.WORK_BACKOFF_BASE = timedelta()
         # Redis has a clock of its own, which nobody moves: limits are counted in the database.
         settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
@@ -145,7 +155,7 @@ def world(settings: Any, folder: Path) -> Iterator[World]:
         settings.TELEGRAM_BOT_TOKEN, settings.TELEGRAM_CHAT_ID = TOKEN, CHAT
         # How long a job takes depends on the accidents; that its end is told must not.
         settings.JOB_NOTICE_AFTER = timedelta()
-        yield World(graph, smtp, telegram, service, keys)
+        yield World(graph, smtp, telegram, service, images, keys)
 
 
 def is_to_carol(item: Item) -> bool:
@@ -183,6 +193,7 @@ def play(replay: Replay, world: World) -> None:
         _change_contacts,
         _mail_and_export,
         _announce,
+        _compress,
         _delete_an_organization,
         _chat_in_the_simulator,
     ]
@@ -308,6 +319,17 @@ def _announce(world: World) -> None:
         object=contact,
     )
     contacts.erase(contact)
+
+
+def _compress(world: World) -> None:
+    """Compress a table in which an address stands twice and another is empty, and tell a server."""
+    good, bad = world.images.address("ok/1.jpg"), world.images.address("missing/2.jpg")
+    requests.create(
+        organization=_organization(),
+        email="ada@example.com",
+        file=batches.products([good, good], bad),
+        webhook_url=world.service.url,
+    )
 
 
 def _delete_an_organization(world: World) -> None:

@@ -77,6 +77,7 @@ MEANINGFUL = {
         "file_uuids",
         "chat_id",
     ),
+    *("mode", "output", "url_hash", "media_type"),
 }
 
 

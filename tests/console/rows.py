@@ -28,6 +28,7 @@ from chatboost.messaging.models import (
     SendAttempt,
     WebhookReceipt,
 )
+from compression.models import CompletionDelivery, CompressionRequest, Image, Product
 from flows.engine.state import RunState
 from flows.models import (
     Execution,
@@ -143,6 +144,55 @@ def notifications(organization: Organization, user: User, text: str) -> list[Mod
     ]
 
 
+def compression(organization: Organization, text: str) -> list[Model]:
+    """A request with a product of one image, and its webhook; `text` wherever a stranger's words come in."""
+    shared = {"organization": organization}
+    request = CompressionRequest.objects.create(
+        **shared,
+        email="ada@example.com",
+        webhook_url=f"https://example.com/{text[:200]}",
+        file_name=text[:200],
+        actor_label=text[:150],
+        state="partial",
+        row_count=1,
+        total_count=2,
+        done_count=1,
+        failed_count=1,
+        is_spread=True,
+        files_expire_at=clock.now() + timedelta(days=30),
+        finished_at=clock.now(),
+    )
+    return [
+        request,
+        *compression_product(request, text, 2),
+        CompletionDelivery.objects.create(
+            **shared, request=request, round=1, url=f"https://example.com/{text[:200]}", error=text[:300]
+        ),
+    ]
+
+
+def compression_product(request: CompressionRequest, text: str, row_number: int) -> list[Model]:
+    """A product of a request, with an image that failed."""
+    shared = {"organization_id": request.organization_id, "request": request}
+    url = f"https://example.com/{text[:200]}-{row_number}.jpg"
+    product = Product.objects.create(
+        **shared, row_number=row_number, serial_number=text[:100], name=text[:300], input_urls=[url]
+    )
+    image = Image.objects.create(
+        **shared,
+        product=product,
+        position=0,
+        url=url,
+        url_hash=uuid.uuid4().hex,
+        state="failed",
+        error_code="not_found",
+        error_detail=text[:300],
+        media_type=text[:40],
+        ended_at=clock.now(),
+    )
+    return [product, image]
+
+
 def one_of_each(organization: Organization, text: str = "Something") -> dict[type[Model], Model]:
     """A row of every model of the organization, with `text` wherever a stranger's words can come in."""
     bot = factories.bot(organization, name=text, description=text)
@@ -253,6 +303,7 @@ def one_of_each(organization: Organization, text: str = "Something") -> dict[typ
         )
     )
     rows += [made, made.nodes.get(), made.published_version, run, log, delivery, trigger, fired, work, key]  # type: ignore[list-item]
+    rows += compression(organization, text)
     return {type(row): row for row in [*rows, mail, entry, membership, organization]}
 
 
@@ -294,6 +345,10 @@ def _children(organization: Organization, made: dict[type[Model], Any], number: 
     )
     for each in (trigger, made[Trigger]):
         TriggerLog.objects.create(**shared, trigger=each, contact=contact, message=said, execution=run)
+    compression_product(made[CompressionRequest], "Child", number + 2)
+    CompletionDelivery.objects.create(
+        **shared, request=made[CompressionRequest], round=number, url="https://example.com/"
+    )
     item = made[WorkItem]
     WorkAttempt.objects.create(
         organization_id=organization.pk, item_id=item.pk, kind=item.kind, outcome="failed"

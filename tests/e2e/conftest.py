@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests import rig
+from tests.fakes.images import ImageHost
 
 CHROMIUM = "/usr/bin/chromium"
 # No updates, no reports: the browser may talk to our server only.
@@ -23,11 +24,19 @@ QUIET = [
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[rig.Rig]:
+def image_host() -> Iterator[ImageHost]:
+    """Run somebody's shop, whose images the installation may fetch."""
+    with ImageHost(size=(640, 480)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, image_host: ImageHost) -> Iterator[rig.Rig]:
     """Run web and pump in one process on a database of its own."""
     folder: Path = tmp_path_factory.mktemp("e2e")
     database = f"sqlite:///{folder / 'db.sqlite3'}"
-    with rig.installation(folder, database, CHATBOOST_EMBEDDED_PUMP="1") as running:
+    opened = {"FETCH_ALLOWED_PRIVATE_HOSTS": image_host.authority}
+    with rig.installation(folder, database, CHATBOOST_EMBEDDED_PUMP="1", **opened) as running:
         running.run("django", "seed_demo")
         running.start_web()
         running.await_web()

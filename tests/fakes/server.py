@@ -29,6 +29,8 @@ class Delivery(StrEnum):
     TRICKLE = "trickle"
     RESET = "reset"
     HANG = "hang"
+    # The body again and again, in chunks, for as long as somebody listens.
+    ENDLESS = "endless"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,12 +196,17 @@ def _handler_class(respond: Respond, wait: Callable[[float], None]) -> type[Base
                 return
             self.send_response(answer.status)
             self.send_header("Content-Type", answer.content_type)
-            self.send_header("Content-Length", str(len(answer.body)))
+            if answer.delivery is Delivery.ENDLESS:
+                self.send_header("Transfer-Encoding", "chunked")
+            else:
+                self.send_header("Content-Length", str(len(answer.body)))
             for name, value in answer.headers.items():
                 self.send_header(name, value)
             self.end_headers()
             if answer.delivery is Delivery.TRICKLE:
                 self._trickle(answer)
+            elif answer.delivery is Delivery.ENDLESS:
+                self._pour(answer.body)
             else:
                 self.wfile.write(answer.body)
 
@@ -208,6 +215,10 @@ def _handler_class(respond: Respond, wait: Callable[[float], None]) -> type[Base
                 self.wfile.write(answer.body[index : index + 1])
                 self.wfile.flush()
                 time.sleep(answer.seconds)
+
+        def _pour(self, body: bytes) -> None:
+            while True:
+                self.wfile.write(f"{len(body):x}\r\n".encode() + body + b"\r\n")
 
         def _reset(self) -> None:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
