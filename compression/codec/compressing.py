@@ -63,8 +63,13 @@ def compress(content: bytes, options: Options) -> Compressed:
         subject = _subject(content, header, options)
         make = _by_quality if options.mode is Mode.QUALITY else _by_bytes
         return make(content, subject, options)
+    except CodecError:
+        raise
     except MemoryError as error:
         raise CodecError("out_of_memory", "Compressing needs more memory than is allowed.") from error
+    except Exception as error:
+        # What a library throws at a picture that was made to hurt is an answer like another.
+        raise CodecError("crashed", f"Compressing failed: {type(error).__name__}.") from error
 
 
 def warm_up() -> None:
@@ -83,7 +88,9 @@ def _subject(content: bytes, header: Header, options: Options) -> Subject:
     known = formats.STILL if header.frames == 1 else animated.ANIMATED
     body = source.picture if header.frames == 1 else Animation(content, header, options.limits)
     own, webp = known[header.media_type], known[sniffing.WEBP]
-    chosen = {Output.SAME: (own,), Output.WEBP: (webp,), Output.SMALLER: tuple({own, webp})}[options.output]
+    chosen = {Output.SAME: (own,), Output.WEBP: (webp,), Output.SMALLER: tuple(dict.fromkeys((own, webp)))}[
+        options.output
+    ]
     if max(body.size) > formats.WEBP_SIDE:
         # WebP can't hold it.
         chosen = (own,)

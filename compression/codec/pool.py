@@ -25,6 +25,7 @@ RECYCLE_AFTER = 200
 TRIES = 3
 # After these a child's heap, or its code, is in a state that nobody knows.
 FATAL = frozenset(("out_of_memory", "crashed"))
+PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONDONTWRITEBYTECODE")
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -124,6 +125,18 @@ class Pool:
             child.end()
 
 
+def _environment() -> dict[str, str]:
+    """Return what a child is told: where libraries are, and none of the parent's secrets."""
+    told = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    return {
+        **told,
+        **ENVIRONMENT,
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        "CODEC_PARENT": str(os.getpid()),
+    }
+
+
 class _Child:
     """One child process. Used by one thread at a time."""
 
@@ -137,7 +150,7 @@ class _Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd="/",
-            env={**ENVIRONMENT, "PYTHONPATH": str(ROOT), "CODEC_PARENT": str(os.getpid())},
+            env=_environment(),
             bufsize=0,
             # A Ctrl-C in the terminal is the parent's to handle.
             start_new_session=True,

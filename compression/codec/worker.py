@@ -50,11 +50,6 @@ def _compress(content: bytes, options: Options, baseline: int) -> Compressed | C
         return compressing.compress(content, options)
     except CodecError as error:
         return error
-    except MemoryError:
-        return CodecError("out_of_memory", "Compressing needs more memory than is allowed.")
-    except Exception as error:
-        # Whatever a library throws at a hostile picture is an answer; the parent takes a new child then.
-        return CodecError("crashed", f"Compressing failed: {type(error).__name__}.")
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))

@@ -23,6 +23,7 @@ PLANTED = [
     ("flows/services/flows.py", "import requests"),
     ("flows/engine/run.py", "import django.conf"),
     ("compression/apps.py", "import flows.engine.run"),
+    ("compression/codec/compressing.py", "import django.conf"),
 ]
 
 

@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,11 @@ CORNERS = ((220, 30, 30), (30, 180, 30), (30, 30, 220), (220, 220, 30))
 
 def photo(width: int = 320, height: int = 240, *, seed: int = 1, noise: float = 6) -> Image.Image:
     """Draw soft shapes with some grain: about as hard to compress as a photograph."""
+    return _photo(width, height, seed, noise).copy()
+
+
+@cache
+def _photo(width: int, height: int, seed: int, noise: float) -> Image.Image:
     rng = np.random.default_rng(seed)
     image = Image.new("RGB", (width, height), (120, 140, 170))
     draw = ImageDraw.Draw(image)
