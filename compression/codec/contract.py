@@ -35,8 +35,8 @@ class Limits:
 class Options:
     """How to compress. `quality` is libjpeg's and libwebp's scale of 1 to 100.
 
-    PNG and GIF know none: below 100 a PNG may get a palette of 256 colours. `similarity_floor` bounds what is done
-    without being asked for: palettes, the search of mode `bytes`, a lower quality so that nothing grows.
+    PNG and GIF know none: below 100 a PNG may get a palette of 256 colours. `similarity_floor` bounds what is
+    done without being asked for: palettes, the search of mode `bytes`, a lower quality so that nothing grows.
     """
 
     mode: Mode = Mode.QUALITY
