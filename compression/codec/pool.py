@@ -133,7 +133,6 @@ def _environment() -> dict[str, str]:
         **told,
         **ENVIRONMENT,
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-        "CODEC_PARENT": str(os.getpid()),
     }
 
 
@@ -143,7 +142,7 @@ class _Child:
     def __init__(self, clock: Callable[[], float]) -> None:
         self.served = 0
         self._clock = clock
-        code = "from compression.codec import worker; worker.main()"
+        code = f"from compression.codec import worker; worker.main(parent={os.getpid()})"
         self._process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-s", "-c", code],
             stdin=subprocess.PIPE,

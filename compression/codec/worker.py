@@ -14,9 +14,8 @@ LOOK_SECONDS = 1.0
 MOST_KEPT = 160 * 1024 * 1024
 
 
-def main() -> None:
-    """Serve until standard input ends."""
-    parent = int(os.environ["CODEC_PARENT"])
+def main(*, parent: int) -> None:
+    """Serve until standard input ends, or the process `parent` does."""
     channel = _take_channel()
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     compressing.warm_up()

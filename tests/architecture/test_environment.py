@@ -32,8 +32,11 @@ OF_THE_OLDER_SYSTEMS = {
     ),
 }
 
-# Hands the environment on to the processes it starts.
-STARTS_PROCESSES = Path("chatboost/core/supervisor")
+# Hand the environment on to the processes they start, or the part of it that these may know.
+START_PROCESSES = {
+    *(path.relative_to(ROOT) for path in (ROOT / "chatboost/core/supervisor").glob("*.py")),
+    Path("compression/codec/pool.py"),
+}
 
 
 def read_by_settings() -> set[str]:
@@ -85,7 +88,7 @@ def test_environment_is_read_only_in_settings() -> None:
         )
         for path in (ROOT / package).rglob("*.py")
         if "settings" not in path.parts
-        and STARTS_PROCESSES not in path.relative_to(ROOT).parents
+        and path.relative_to(ROOT) not in START_PROCESSES
         and re.search(r"os\.environ(?!\.setdefault\(\"DJANGO_SETTINGS_MODULE)|os\.getenv", path.read_text())
     ]
     assert offenders == []
