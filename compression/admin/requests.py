@@ -91,7 +91,7 @@ class CompressionRequestAdmin(uploads.UploadPage, ReadOnlyAdmin):
         """Add the upload, the part of a page that moves, and before beside after."""
         view, name = self.admin_site.admin_view, "compression_compressionrequest"
         pages = [
-            path("upload/", uploads.view(view(self.upload_view)), name=f"{name}_upload"),
+            path("upload/", view(self.upload_page), name=f"{name}_upload"),
             path("<int:pk>/images/", view(self.images_view), name=f"{name}_images"),
             path("<int:pk>/images/<int:image_pk>/", view(self.compare_view), name=f"{name}_compare"),
         ]

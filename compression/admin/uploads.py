@@ -1,6 +1,5 @@
 """The upload's page: a table is handed in, or what is wrong with it is said row by row."""
 
-from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -72,21 +71,25 @@ class UploadForm(forms.Form):
         js = [Script("compression/upload.js", type="module")]
 
 
-def view(inner: Callable[[HttpRequest], HttpResponse]) -> Any:
-    """Return a view that takes a table: its handler is set before the form, and the token in it, is read."""
-    protected = csrf_protect(inner)
-
-    def handled(request: HttpRequest) -> HttpResponse:
-        request.upload_handlers = [TableHandler(request)]
-        return protected(request)
-
-    return csrf_exempt(handled)
-
-
 class UploadPage:
     """Mixin of the requests' pages: the upload."""
 
     admin_site: Any
+
+    @property
+    def upload_page(self) -> Any:
+        """The upload's view: its handler is set before the form, with the hidden fields on it, is read."""
+        protected = csrf_protect(self.admin_site.keep_apart(self.upload_view))
+
+        def handled(request: HttpRequest) -> HttpResponse:
+            request.upload_handlers = [TableHandler(request)]
+            try:
+                return protected(request)
+            except DomainError as refusal:
+                # A file that was too large took the other fields with it.
+                return self._page(request, _fresh(request), refusal)
+
+        return csrf_exempt(handled)
 
     def upload_view(self, request: HttpRequest) -> HttpResponse:
         """Show the form; a POST hands the table in."""
@@ -100,9 +103,7 @@ class UploadPage:
                 return self._page(request, form)
             made = _hand_in(request, form.cleaned_data)
         except DomainError as refusal:
-            # A file that was too large took the other fields with it.
-            form = UploadForm(request.POST) if getattr(request, "_post", None) else _fresh(request)
-            return self._page(request, _without_errors(form), refusal)
+            return self._page(request, _without_errors(UploadForm(request.POST)), refusal)
         return HttpResponseRedirect(reverse("admin:compression_compressionrequest_change", args=[made.pk]))
 
     def _page(

@@ -1,7 +1,7 @@
 """Files in the three steps of an effect: reserved, filled, completed; what a crash leaves goes by itself."""
 
 import hashlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -30,6 +30,11 @@ def reserve(count: int = 1) -> list[files.Reserved]:
         permission="core.view_file",
         expires_at=clock.now() + ONE_DAY,
     )
+
+
+def remove_expired(now: datetime) -> None:
+    for file in files.expired(now):
+        files.delete(file)
 
 
 def test_reserved_file_can_not_be_had_until_it_is_completed() -> None:
@@ -64,7 +69,7 @@ def test_file_that_is_given_up_goes_with_its_bytes() -> None:
     (place,) = reserve()
     files.fill(place, b"picture", name="a.png", content_type="image/png")
     files.give_up([place.uuid])
-    files.remove(files.expired(clock.now()))
+    remove_expired(clock.now())
     assert not File.objects.exists()
     assert not default_storage.exists(place.path)
 
@@ -72,5 +77,5 @@ def test_file_that_is_given_up_goes_with_its_bytes() -> None:
 def test_file_that_a_crash_left_unfinished_goes_with_its_bytes() -> None:
     (place,) = reserve()
     files.fill(place, b"picture", name="a.png", content_type="image/png")
-    files.remove(files.expired(clock.now() + 2 * ONE_DAY))
+    remove_expired(clock.now() + 2 * ONE_DAY)
     assert not default_storage.exists(place.path)

@@ -35,6 +35,8 @@ def invite(organization: Organization, email: str, **fields: Any) -> Invite:
 
 def test_limits_are_those_of_the_rooms_with_their_defaults() -> None:
     assert {name: each.default for name, each in limits.registered().items()} == {
+        "compression_images": 200_000,
+        "compression_requests": 20,
         "members": 50,
         "api_keys": 50,
         "bots": 50,
@@ -190,6 +192,8 @@ def test_statistics_for_a_viewer(
     assert body["members_by_role"] == {"owner": 1, "admin": 0, "editor": 0, "agent": 0, "viewer": 1}
     found = {row["name"]: (row["used"], row["limit"]) for row in body["limits"]}
     assert found == {
+        "compression_images": (0, 200_000),
+        "compression_requests": (0, 20),
         "members": (3, 50),
         "api_keys": (1, 50),
         "bots": (0, 50),
@@ -216,8 +220,8 @@ def test_statistics_cost_the_same_queries_for_any_number(
         factories.member(organization)
         factories.bot(organization)
 
-    # Key; roles, invites; limits, members and invites, keys, bots, channels, flows, triggers.
-    with django_assert_num_queries(11):
+    # Key; roles, invites; limits, members and invites, keys, bots, channels, flows, triggers, compression (2).
+    with django_assert_num_queries(13):
         api.get(f"/team/organizations/{organization.pk}/stats")
 
 
