@@ -220,7 +220,7 @@ def test_statistics_cost_the_same_queries_for_any_number(
         factories.member(organization)
         factories.bot(organization)
 
-    # Key; roles, invites; limits, members and invites, keys, bots, channels, flows, triggers, compression (2).
+    # Key; roles, invites; limits, members and invites, keys, bots, channels, flows, triggers, images (2).
     with django_assert_num_queries(13):
         api.get(f"/team/organizations/{organization.pk}/stats")
 
