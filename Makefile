@@ -58,6 +58,7 @@ LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashe
 lock: ## resolve requirements/*.in into pinned, hashed *.txt (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/"; exit 1; }
 	$(LOCK) requirements/base.in -o requirements/base.txt
+	$(LOCK) --constraint requirements/base.txt requirements/s3.in -o requirements/s3.txt
 	$(LOCK) requirements/dev.in -o requirements/dev.txt
 	$(LOCK) requirements/bench.in -o requirements/bench.txt
 
