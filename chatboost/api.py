@@ -102,7 +102,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer that this is our mistake, or the database's absence; the request id leads to the log."""
+    """Answer that this is our mistake, or that something of ours is away; the request id leads to the log."""
     # Django calls this while it handles the exception.
     if (answer := outage_answer(request, sys.exc_info()[1])) is not None:
         return answer

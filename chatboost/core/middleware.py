@@ -1,4 +1,4 @@
-"""Middleware of the kernel: request ids, addresses that can be read, an answer while the database is away."""
+"""Middleware of the kernel: request ids, readable addresses, an answer while database or storage is away."""
 
 from collections.abc import Callable
 from urllib.parse import unquote_to_bytes
@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from chatboost.core.api import problems
 from chatboost.core.db import outage
+from chatboost.core.files import outage as files_outage
 
 logger = structlog.get_logger(__name__)
 
@@ -47,8 +48,8 @@ class ReadableUrlMiddleware:
         return self.get_response(request)
 
 
-class DatabaseOutageMiddleware:
-    """Answer 503 with Retry-After, not 500, when the database can't be reached: vendors then send again.
+class OutageMiddleware:
+    """Answer 503 with Retry-After, not 500, while database or storage is away: vendors then send again.
 
     This covers views. What middleware raises, Django hands to `handler500`, which asks `outage_answer` too.
     """
@@ -66,13 +67,17 @@ class DatabaseOutageMiddleware:
 
 
 def outage_answer(request: HttpRequest, exception: BaseException | None) -> HttpResponse | None:
-    """Return the answer to a request that the database failed, or None when something else is wrong."""
-    if exception is None or not outage.is_outage(exception):
+    """Return the answer where database or storage failed a request, or None when something else is wrong."""
+    if exception is None:
         return None
-    logger.error("database_unavailable", error=str(exception))
-    return problems.response(
-        request, status=503, code="database_unavailable", detail="The database is away.", retry_after=5
-    )
+    if outage.is_outage(exception):
+        code, detail = "database_unavailable", "The database is away."
+    elif files_outage.is_outage(exception):
+        code, detail = "storage_unavailable", "The storage of files is away."
+    else:
+        return None
+    logger.error(code, error=str(exception))
+    return problems.response(request, status=503, code=code, detail=detail, retry_after=5)
 
 
 def _is_text(query: str) -> bool:

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import django_stubs_ext
-import structlog
 
-from chatboost.core import csp, logs
+from chatboost.core import csp
 from chatboost.core.supervisor import valkey_urls
 from chatboost.settings.api import *  # noqa: F403
 from chatboost.settings.environment import BASE_DIR, database, env, rabbitmq_url
+from chatboost.settings.files import *  # noqa: F403
+from chatboost.settings.logs import *  # noqa: F403
 from chatboost.settings.unfold import UNFOLD  # noqa: F401 read by django-unfold
 
 # ModelForm[Contact] and its like, at run time too.
@@ -81,7 +82,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     # First: a browser must be let read whatever the others answer.
     "corsheaders.middleware.CorsMiddleware",
-    "chatboost.core.middleware.DatabaseOutageMiddleware",
+    "chatboost.core.middleware.OutageMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "chatboost.core.csp.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -357,67 +358,3 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="ChatBoost <noreply@l
 
 # Whoever scrapes /metrics sends it as a bearer token; without one only this machine may.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
-
-STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
-}
-
-# Logs: one JSON object a line, or coloured text in development; never a secret, never a message body.
-LOG_FORMAT = env.str("LOG_FORMAT", default="json")
-LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
-# Tasks carry the request id of whoever sent them, and log under an id of their own.
-DJANGO_STRUCTLOG_CELERY_ENABLED = True
-_shared_processors: list[Any] = [
-    structlog.contextvars.merge_contextvars,
-    structlog.stdlib.add_logger_name,
-    structlog.stdlib.add_log_level,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-    structlog.processors.StackInfoRenderer(),
-    logs.hide_links,
-]
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "json": {
-            "()": structlog.stdlib.ProcessorFormatter,
-            "processors": [
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                structlog.processors.JSONRenderer(),
-            ],
-            "foreign_pre_chain": _shared_processors,
-        },
-        "text": {
-            "()": structlog.stdlib.ProcessorFormatter,
-            "processors": [
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                logs.escape_control_characters,
-                # Plain tracebacks: the rich ones print local variables, and so secrets.
-                structlog.dev.ConsoleRenderer(colors=False, exception_formatter=logs.indented_traceback),
-            ],
-            "foreign_pre_chain": _shared_processors,
-        },
-    },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
-    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    "loggers": {
-        # One line a request is the web server's job; errors still come through.
-        "django_structlog": {"level": "WARNING"},
-        # Nor a line or two for each nudge.
-        "celery.worker.strategy": {"level": "WARNING"},
-        "celery.app.trace": {"level": "WARNING"},
-        "django.server": {"level": "WARNING"},
-    },
-}
-structlog.configure(
-    processors=[
-        structlog.stdlib.filter_by_level,
-        *_shared_processors,
-        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-    ],
-    logger_factory=structlog.stdlib.LoggerFactory(),
-    wrapper_class=structlog.stdlib.BoundLogger,
-    cache_logger_on_first_use=True,
-)

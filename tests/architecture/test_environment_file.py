@@ -83,6 +83,21 @@ def test_port_of_mail_decides_how_it_is_encrypted(tmp_path: Path) -> None:
     assert (told["EMAIL_PORT"], told["EMAIL_USE_SSL"], told["EMAIL_USE_TLS"]) == (465, True, False)
 
 
+def test_bucket_that_is_named_holds_the_files(tmp_path: Path) -> None:
+    values = {
+        "S3_BUCKET": "our-files",
+        "S3_ENDPOINT_URL": "https://s3.example.com",
+        "S3_REGION": "eu-1",
+        "S3_ACCESS_KEY_ID": "OURS",
+        "S3_SECRET_ACCESS_KEY": "secret",
+    }
+    default = settings_with(plainly(tmp_path, values), tmp_path / "data", module="dev")["STORAGES"]["default"]
+
+    assert default["BACKEND"] == "storages.backends.s3.S3Storage"
+    names = ("bucket_name", "endpoint_url", "region_name", "access_key", "secret_key")
+    assert [default["OPTIONS"][name] for name in names] == list(values.values())
+
+
 def test_empty_quotes_set_a_variable_to_nothing(tmp_path: Path) -> None:
     filled = filled_in(tmp_path, {"API_RATE_LIMIT": '""', "WORK_CELERY_QUEUES": '""'})
     told = settings_with(filled, tmp_path / "data", module="dev")

@@ -172,6 +172,12 @@ def _handler_class(respond: Respond, wait: Callable[[float], None]) -> type[Base
         # Headers and body leave in one packet.
         wbufsize = 64 * 1024
 
+        def handle_expect_100(self) -> bool:
+            """Say at once that the body may come: its sender waits."""
+            super().handle_expect_100()
+            self.wfile.flush()
+            return True
+
         def _handle(self) -> None:
             parts = urlsplit(self.path)
             length = int(self.headers.get("Content-Length") or 0)
@@ -184,7 +190,7 @@ def _handler_class(respond: Respond, wait: Callable[[float], None]) -> type[Base
             )
             self._answer(respond(request))
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _handle  # noqa: N815
+        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _handle  # noqa: N815
 
         def _answer(self, answer: Answer) -> None:
             if answer.delivery is Delivery.RESET:
@@ -203,6 +209,8 @@ def _handler_class(respond: Respond, wait: Callable[[float], None]) -> type[Base
             for name, value in answer.headers.items():
                 self.send_header(name, value)
             self.end_headers()
+            if self.command == "HEAD":
+                return
             if answer.delivery is Delivery.TRICKLE:
                 self._trickle(answer)
             elif answer.delivery is Delivery.ENDLESS:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import structlog
 from django.core.files import File as Content
 from django.core.files.storage import default_storage
 from django.db import transaction
@@ -15,6 +16,8 @@ from chatboost.core import clock
 from chatboost.core.errors import NotFound
 from chatboost.core.files import names, removal, streams
 from chatboost.core.models import File, FileState
+
+logger = structlog.get_logger(__name__)
 
 BLOCK = 64 * 1024
 MAX_PATH = 200
@@ -37,7 +40,8 @@ def write(
     """Stream chunks into the storage and return the file, ready.
 
     `permission` is what a role must hold to fetch it without a signed link, `name` what a download is called.
-    What the chunks raise is raised on; nothing is left of the file then.
+    What the chunks or the storage raise is raised on; nothing is left of the file then, or, where the storage
+    does not let go of it, a row that says `writing`, which retention removes with its bytes.
 
     Raises: InTransaction.
     """
@@ -56,7 +60,7 @@ def write(
     try:
         return _fill(file, chunks)
     except BaseException:
-        removal.delete(file)
+        _clear(file)
         raise
 
 
@@ -89,6 +93,13 @@ def _note(file: File) -> None:
             file.save()
     except RuntimeError as error:  # what a durable block raises inside another one
         raise InTransaction("files.write() takes its time: call it outside of a transaction") from error
+
+
+def _clear(file: File) -> None:
+    try:
+        removal.delete(file)
+    except Exception:  # whatever storage raises: the reason for clearing is the one to be told
+        logger.warning("file_left_unfinished", file=file.pk, exc_info=True)
 
 
 def _fill(file: File, chunks: Iterable[bytes]) -> File:

@@ -58,7 +58,9 @@ class Part:
     def __init__(self, source: Source, *, start: int, length: int) -> None:
         self._source = source
         self._left = length
-        source.seek(start)
+        if length:
+            # A storage that is no folder fetches the file now: not for a HEAD, and not after the headers.
+            source.seek(start)
 
     def read(self, size: int = -1) -> bytes:
         """Return the next bytes, and none at the end of the part."""
