@@ -26,7 +26,8 @@ def s3(
             "security_token": None,
             # The bucket's owner alone reads: nobody is given an address in it.
             "default_acl": None,
-            "file_overwrite": False,
+            # Every path is a new uuid: to ask first whether it is taken would be a request a file.
+            "file_overwrite": True,
             "max_memory_size": _MAX_MEMORY,
             **_boto(is_elsewhere=bool(endpoint_url)),
         },
