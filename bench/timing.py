@@ -35,7 +35,7 @@ def core_rate(work: Callable[[], object], seconds: float, *, items: int = 1) -> 
 
 
 def _core_seconds() -> float:
-    """Return what this process has had of the processor and, on Linux, its living children."""
+    """Return what this process has had of the processor and, on Linux, its children, living and ended."""
     ticks = 0
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -45,4 +45,6 @@ def _core_seconds() -> float:
             continue
         if int(fields[1]) == os.getpid():
             ticks += int(fields[11]) + int(fields[12])
-    return time.process_time() + ticks / os.sysconf("SC_CLK_TCK")
+    ended = os.times()
+    living = ticks / os.sysconf("SC_CLK_TCK")
+    return time.process_time() + ended.children_user + ended.children_system + living

@@ -21,7 +21,7 @@ from compression.codec.contract import CodecError, Compressed, Options
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60.0
-RECYCLE_AFTER = 200
+RECYCLE_AFTER = 1000
 TRIES = 3
 # After these a child's heap, or its code, is in a state that nobody knows.
 FATAL = frozenset(("out_of_memory", "crashed"))

@@ -4,9 +4,9 @@ First by step (quality, colours): a cheap estimate says where to look, each real
 Then, if what fits is too unlike the original, by scale.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 SCALE_STEP = 0.85
 MIN_SCALE = 0.25
@@ -44,7 +44,7 @@ def largest(
     """
     low, high = -1, len(steps)
     # Aim a little lower than allowed: a first encode that fits is mostly the only one.
-    place = max(0, _highest(low, high, partial(_fits, steps, estimate, limit)))
+    place = max(0, _highest(low, high, limit, lambda place: estimate(steps[place])))
     refined = refine(steps[place])
     if place == 0 and refined > limit * hopeless:
         return None, None
@@ -52,7 +52,7 @@ def largest(
     best: Encoded | None = None
     smallest: Encoded | None = None
     for _ in range(tries):
-        place = _highest(low, high, partial(_fits, steps, estimate, limit / factor))
+        place = _highest(low, high, limit / factor, lambda place: estimate(steps[place]))
         if place == low:
             # What comes next seems too long. A better estimate may differ; of the first, only its encode.
             if best and (
@@ -73,18 +73,24 @@ def largest(
     return best, None if best else smallest
 
 
-def _fits(steps: Sequence[int], estimate: Callable[[int], float], most: float, place: int) -> bool:
-    return estimate(steps[place]) <= most
+def _highest(low: int, high: int, most: float, estimate: Callable[[int], float]) -> int:
+    """Return the highest place between both ends whose estimate is no more; the low end if there is none.
 
-
-def _highest(low: int, high: int, is_small: Callable[[int], bool]) -> int:
-    """Return the highest place between both ends that is small; the low end if none is."""
+    Lengths grow about as powers do. Once both sides are known that says where to look, which takes fewer looks
+    than halving; every third time it halves all the same, lest one side creeps.
+    """
+    below, above, looks = 0.0, 0.0, 0
     while high - low > 1:
-        middle = (low + high) // 2
-        if is_small(middle):
-            low = middle
+        place = (low + high) // 2
+        looks += 1
+        if 0 < below < above and looks % 3:
+            share = math.log(most / below) / math.log(above / below)
+            place = min(high - 1, max(low + 1, round(low + share * (high - low))))
+        length = estimate(place)
+        if length <= most:
+            low, below = place, length
         else:
-            high = middle
+            high, above = place, length
     return low
 
 
