@@ -76,8 +76,8 @@ def largest(
 def _highest(low: int, high: int, most: float, estimate: Callable[[int], float]) -> int:
     """Return the highest place between both ends whose estimate is no more; the low end if there is none.
 
-    Lengths grow about as powers do. Once both sides are known that says where to look, which takes fewer looks
-    than halving; every third time it halves all the same, lest one side creeps.
+    Lengths grow about as powers do. Once both sides are known that says where to look, in fewer looks
+    than by halving; every third time it halves all the same, lest one side creeps.
     """
     below, above, looks = 0.0, 0.0, 0
     while high - low > 1:
