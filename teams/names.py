@@ -2,16 +2,17 @@
 
 import unicodedata
 
-from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
 
 # Control characters, halves of surrogate pairs, and what breaks a line.
 _BREAKS = {"Cc", "Cs", "Zl", "Zp"}
 
-
-def check(name: str) -> None:
-    """Refuse a name with line breaks or control characters. Raises: ValidationError."""
-    if _is_broken(name):
-        raise ValidationError("A name is one line, without control characters.", code="not_one_line")
+# Refuses a name with line breaks or control characters; the API's document shows the pattern.
+check = RegexValidator(
+    r"\A[^\x00-\x1f\x7f-\x9f\u2028\u2029]+\Z",
+    "A name is one line, without control characters.",
+    "not_one_line",
+)
 
 
 def one_line(name: str) -> str:

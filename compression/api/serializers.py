@@ -1,5 +1,6 @@
 """Shapes of this room's API."""
 
+from django.core.validators import RegexValidator
 from rest_framework import serializers
 
 from chatboost.core.api.serializers import Serializer
@@ -7,6 +8,12 @@ from compression.choices import ImageState, Mode, Output, RequestState
 
 _STATES = [(state.value.upper(), state.label) for state in RequestState]
 _IMAGE_STATES = [(state.value.upper(), state.label) for state in ImageState]
+
+
+# Shown in the API's document, so that whoever reads it knows what is taken.
+WEBHOOK_URL = RegexValidator(
+    r"\Ahttps?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?([/?][!-~]*)?\Z", "This is no http or https URL."
+)
 
 
 class UploadSerializer(Serializer):
@@ -18,10 +25,11 @@ class UploadSerializer(Serializer):
         help_text="CSV or Excel (.xlsx): serial number, product name, and image URLs with commas between.",
     )
     email = serializers.EmailField(max_length=254, help_text="Gets the output table.")
-    webhook_url = serializers.URLField(
+    webhook_url = serializers.CharField(
         required=False,
         allow_blank=True,
         max_length=2000,
+        validators=[WEBHOOK_URL],
         help_text="Is told, by a signed POST, when all images have ended.",
     )
     mode = serializers.ChoiceField(choices=Mode.choices, required=False)
