@@ -121,7 +121,7 @@ def test_page_shows_images_states_and_savings(browser: Client, done: Compression
 
 
 def test_page_loads_no_picture_from_elsewhere(browser: Client, done: CompressionRequest) -> None:
-    for url in (page(done), page(done, "compare", Image.objects.filter(request=done)[0].pk)):
+    for url in (page(done), page(done, "compare", Image.objects.filter(request=done).order_by("id")[0].pk)):
         answer = browser.get(url)
         sources = re.findall(r'<img[^>]+src="([^"]+)"', answer.content.decode())
         assert sources
