@@ -22,8 +22,8 @@ class InvitationBatch(Plan):
                             \\--(cancel)--> cancelled
 
     Counts are of invitations, and move in the transaction that ends one; contacts that were left out, since
-    they have a link or an invitation, count as skipped and have no row. `fetch_cursor` is where the next page
-    of contacts begins. A dry run makes the cards of the first five contacts, and writes nothing anywhere else.
+    they have a link or an invitation, count as skipped and have no row. `fetch_cursor` is where the next
+    page of contacts begins. A dry run makes the cards of the first five contacts, and uploads nothing.
 
     `lucky_taken` is how many numbers of the range have been given out: the next one follows from it alone
     (`services.lucky`), so that none comes twice and none is left out.

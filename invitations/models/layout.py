@@ -10,7 +10,7 @@ from invitations.choices import AssetKind
 
 
 class InvitationLayout(OrganizationModel):
-    """A layout under its name. Cards are made with its latest version; a batch keeps the one it began with."""
+    """A layout under its name. Batches begin with its latest version, and keep the one they began with."""
 
     uuid = models.UUIDField(default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=100)
