@@ -23,7 +23,7 @@ def room() -> Iterator[None]:
 
 
 def compress(content: bytes, options: Options) -> Compressed:
-    """Compress in a child process. Raises: CodecError."""
+    """Compress in a child process. Raises: PictureError."""
     return _pool().compress(content, options)
 
 

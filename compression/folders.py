@@ -106,7 +106,7 @@ def compress(
 
 def _compress(pool: codec.Pool, path: Path, options: codec.Options) -> codec.Compressed:
     if path.stat().st_size > options.limits.max_bytes:
-        raise codec.CodecError("too_large", "The file has more bytes than are allowed.")
+        raise codec.PictureError("too_large", "The file has more bytes than are allowed.")
     return pool.compress(path.read_bytes(), options)
 
 
@@ -117,7 +117,7 @@ def _finish(outputs: Outputs, path: Path, relative: Path, future: "Future[codec.
         before = 0
     try:
         done = future.result()
-    except codec.CodecError as error:
+    except codec.PictureError as error:
         return _failed(path, before, error.code)
     except OSError:
         return _failed(path, before, "unreadable")

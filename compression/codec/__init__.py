@@ -5,9 +5,9 @@ processes, which a hostile picture may exhaust, hang or crash. Importing this pa
 and simplejpeg are loaded by the first picture.
 """
 
+from chatboost.core.pictures import Limits, PictureError, sniff
+from compression.codec.children import Pool
 from compression.codec.compressing import compress
-from compression.codec.contract import CodecError, Compressed, Limits, Mode, Options, Output
-from compression.codec.pool import Pool
-from compression.codec.sniffing import sniff
+from compression.codec.contract import Compressed, Mode, Options, Output
 
-__all__ = ["CodecError", "Compressed", "Limits", "Mode", "Options", "Output", "Pool", "compress", "sniff"]
+__all__ = ["Compressed", "Limits", "Mode", "Options", "Output", "PictureError", "Pool", "compress", "sniff"]

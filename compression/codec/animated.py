@@ -7,10 +7,10 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from compression.codec import containers, formats, palettes, sniffing
+from chatboost.core.pictures import Picture, containers, sniffing
+from compression.codec import formats, palettes
 from compression.codec.animation import Animation
 from compression.codec.formats import COLOURS, LOSSLESS, Format
-from compression.codec.picture import Picture
 from compression.codec.similarity import Sample
 
 

@@ -6,10 +6,8 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from compression.codec import decoding
-from compression.codec.contract import Limits
-from compression.codec.headers import Header
-from compression.codec.picture import Picture
+from chatboost.core.pictures import Limits, Picture, decoding
+from chatboost.core.pictures.headers import Header
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from compression.codec import animated, decoding, formats, headers, searching, similarity, sniffing, stripping
+from chatboost.core.pictures import contained, decoding, headers, sniffing, stripping
+from chatboost.core.pictures.headers import Header
+from compression.codec import animated, formats, searching, similarity
 from compression.codec.animation import Animation
-from compression.codec.contract import CodecError, Compressed, Mode, Options, Output
+from compression.codec.contract import Compressed, Mode, Options, Output
 from compression.codec.formats import Format
-from compression.codec.headers import Header
 from compression.codec.similarity import Sample
 
 # An encode of more pixels takes so long that only few are tried.
@@ -56,30 +57,13 @@ def compress(content: bytes, options: Options) -> Compressed:
     """Make a picture smaller, in this process.
 
     Raises:
-        CodecError: the picture does not come out; its `code` says why.
+        PictureError: the picture does not come out; its `code` says why.
     """
-    try:
+    with contained():
         header = headers.read(content, options.limits)
         subject = _subject(content, header, options)
         make = _by_quality if options.mode is Mode.QUALITY else _by_bytes
         return make(content, subject, options)
-    except CodecError:
-        raise
-    except MemoryError as error:
-        raise CodecError("out_of_memory", "Compressing needs more memory than is allowed.") from error
-    except Exception as error:
-        # What a library throws at a picture that was made to hurt is an answer like another.
-        raise CodecError("crashed", f"Compressing failed: {type(error).__name__}.") from error
-
-
-def warm_up() -> None:
-    """Load the libraries, so that the first picture doesn't pay."""
-    import numpy  # noqa: F401
-    import PIL.Image
-    import PIL.ImageCms
-    import simplejpeg  # noqa: F401
-
-    PIL.Image.init()
 
 
 def _subject(content: bytes, header: Header, options: Options) -> Subject:

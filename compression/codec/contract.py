@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from chatboost.core.pictures import Limits
+
 
 class Mode(StrEnum):
     """What "50 %" means."""
@@ -17,18 +19,6 @@ class Output(StrEnum):
     SAME = "same"  # the input's; BMP, which compresses nothing, becomes PNG
     WEBP = "webp"
     SMALLER = "smaller"  # whichever of both has fewer bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one picture may cost. Bytes, pixels and frames are known before anything is decoded."""
-
-    max_bytes: int = 25 * 1024 * 1024
-    max_pixels: int = 40_000_000  # of one frame
-    max_frames: int = 50
-    memory_bytes: int = 512 * 1024 * 1024  # a child's, beyond what it has when it starts
-    cpu_seconds: float = 10
-    wall_seconds: float = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,19 +69,3 @@ class Compressed:
     similarity: float
     is_kept: bool
     is_over_limit: bool = False
-
-
-class CodecError(Exception):
-    """A picture that does not come out, and why.
-
-    Codes: `not_an_image`, `unsupported_format`, `damaged`, `too_large`, `too_many_pixels`, `too_many_frames`,
-    `took_too_long`, `out_of_memory`, `crashed`.
-    """
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(code, message)
-        self.code = code
-        self.message = message
-
-    def __str__(self) -> str:
-        return f"{self.code}: {self.message}"

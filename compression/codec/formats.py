@@ -10,8 +10,8 @@ from bisect import bisect
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from compression.codec import palettes, similarity, sniffing
-from compression.codec.picture import Picture
+from chatboost.core.pictures import Picture, sniffing
+from compression.codec import palettes, similarity
 from compression.codec.similarity import Sample
 
 if TYPE_CHECKING:

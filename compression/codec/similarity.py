@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from compression.codec.picture import Picture
+    from chatboost.core.pictures import Picture
 
 # No common divisor with a JPEG's 8: windows lie everywhere on its grid. They fill a tile of 32 to its edge.
 WINDOW, STRIDE = 7, 5

@@ -22,7 +22,7 @@ from chatboost.core.work import finish, nudge
 from chatboost.core.work.kinds import Decision, Defer, Done, EffectKind, Item, Retry
 from compression import encoding, fetching
 from compression.choices import WAITING, ImageState, RequestState
-from compression.codec import CodecError, Compressed, Options, sniff
+from compression.codec import Compressed, Options, PictureError, sniff
 from compression.fetching import Failure
 from compression.models import CompressionRequest, HostPause, Image
 from compression.preferences import CompressionSettings
@@ -269,7 +269,7 @@ def _made(job: Job, options: Options) -> Outcome:
             return fetched
         try:
             return _stored(job, fetched.content, encoding.compress(fetched.content, options))
-        except CodecError as error:
+        except PictureError as error:
             return Failure(code=error.code, message=error.message, is_passing=error.code in _RETRIED_CODES)
         except Exception:  # whatever storage raises
             logger.warning("compression_not_stored", image=job.image_id, exc_info=True)

@@ -35,7 +35,7 @@ OF_THE_OLDER_SYSTEMS = {
 # Hand the environment on to the processes they start, or the part of it that these may know.
 START_PROCESSES = {
     *(path.relative_to(ROOT) for path in (ROOT / "chatboost/core/supervisor").glob("*.py")),
-    Path("compression/codec/pool.py"),
+    Path("chatboost/core/isolation/pool.py"),
 }
 
 

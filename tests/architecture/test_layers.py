@@ -24,6 +24,8 @@ PLANTED = [
     ("flows/engine/run.py", "import django.conf"),
     ("compression/apps.py", "import flows.engine.run"),
     ("compression/codec/compressing.py", "import django.conf"),
+    ("chatboost/core/pictures/decoding.py", "import django.conf"),
+    ("chatboost/core/isolation/worker.py", "import chatboost.core.clock"),
 ]
 
 

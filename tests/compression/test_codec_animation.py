@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from compression.codec import CodecError, Limits, Mode, Options, Output, compress
+from compression.codec import Limits, Mode, Options, Output, PictureError, compress
 from tests.compression import pictures
 
 DURATIONS = [40, 60, 80, 100, 120, 140]
@@ -99,6 +99,6 @@ def test_frame_that_leaves_the_canvas_is_cut() -> None:
 
 def test_too_many_frames_are_refused() -> None:
     for name in ("GIF", "WEBP", "PNG"):
-        with pytest.raises(CodecError) as caught:
+        with pytest.raises(PictureError) as caught:
             compress(pictures.animation(name), Options(limits=Limits(max_frames=5)))
         assert caught.value.code == "too_many_frames"

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from compression.codec import CodecError, Compressed, Limits, Mode, Options, Output, Pool, sniff
+from compression.codec import Compressed, Limits, Mode, Options, Output, PictureError, Pool, sniff
 from tests.compression import pictures, processes
 from tests.compression.pictures import chunk, png_of, segment, with_chunks, with_segments
 
@@ -39,7 +39,7 @@ def ending(pool: Pool, content: bytes, options: Options = OPTIONS) -> str:
     began = time.monotonic()
     try:
         done = pool.compress(content, options)
-    except CodecError as error:
+    except PictureError as error:
         code = error.code
         assert time.monotonic() - began < options.limits.wall_seconds + 5
         return code

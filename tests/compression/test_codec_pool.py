@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from compression.codec import CodecError, Limits, Mode, Options, Output, Pool, compress
+from compression.codec import Limits, Mode, Options, Output, PictureError, Pool, compress
 from tests.compression import pictures, processes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,7 +33,7 @@ def pool() -> Iterator[Pool]:
 
 
 def code_of(pool: Pool, content: bytes, options: Options) -> str:
-    with pytest.raises(CodecError) as caught:
+    with pytest.raises(PictureError) as caught:
         pool.compress(content, options)
     return caught.value.code
 

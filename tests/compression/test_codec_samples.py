@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from compression.codec import CodecError, Limits, Mode, Options, Output, Pool
+from compression.codec import Limits, Mode, Options, Output, PictureError, Pool
 from tests.compression import pictures
 
 SAMPLES = Path(__file__).resolve().parents[2].parent / "shared" / "samples" / "images"
@@ -50,7 +50,7 @@ def pool() -> Iterator[Pool]:
 def test_sample_ends_as_expected(pool: Pool, row: dict[str, str], options: Options) -> None:
     content = (SAMPLES / row["file"]).read_bytes()
     if row["expected"].startswith("error") or row["file"] in CODES:
-        with pytest.raises(CodecError) as caught:
+        with pytest.raises(PictureError) as caught:
             pool.compress(content, options)
         assert caught.value.code == CODES.get(row["file"], "damaged")
         return

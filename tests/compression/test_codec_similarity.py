@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from chatboost.core.pictures import Picture
 from compression.codec import Options, Output, compress, similarity
-from compression.codec.picture import Picture
 from tests.compression import pictures
 
 

@@ -7,9 +7,9 @@ What stays is what a decoder needs to show the same pixels. A file never grows b
 import struct
 from collections.abc import Callable
 
-from compression.codec import containers, sniffing
-from compression.codec.containers import Broken
-from compression.codec.headers import Header
+from chatboost.core.pictures import containers, sniffing
+from chatboost.core.pictures.containers import Broken
+from chatboost.core.pictures.headers import Header
 
 _JFIF = b"JFIF\0"
 _PNG_KEPT = frozenset(

@@ -4,9 +4,9 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from compression.codec import containers, sniffing
-from compression.codec.containers import Broken
-from compression.codec.contract import CodecError, Limits
+from chatboost.core.pictures import containers, sniffing
+from chatboost.core.pictures.containers import Broken
+from chatboost.core.pictures.contract import Limits, PictureError
 
 _ORIENTATION = 0x0112
 _FRAME_MARKERS = frozenset(bytes([code]) for code in range(0xC0, 0xD0) if code not in (0xC4, 0xC8, 0xCC))
@@ -30,20 +30,20 @@ def read(content: bytes, limits: Limits) -> Header:
     """Tell what the bytes are, if they may be decoded.
 
     Raises:
-        CodecError: `too_large`, `not_an_image`, `unsupported_format`, `damaged`, `too_many_pixels`,
+        PictureError: `too_large`, `not_an_image`, `unsupported_format`, `damaged`, `too_many_pixels`,
             `too_many_frames`.
     """
     if len(content) > limits.max_bytes:
-        raise CodecError("too_large", "The file has more bytes than are allowed.")
+        raise PictureError("too_large", "The file has more bytes than are allowed.")
     media_type = sniffing.sniff(content)
     if media_type is None:
-        raise CodecError("not_an_image", "The bytes are not those of an image.")
+        raise PictureError("not_an_image", "The bytes are not those of an image.")
     if media_type not in _READERS:
-        raise CodecError("unsupported_format", f"Images of the type {media_type} are not read.")
+        raise PictureError("unsupported_format", f"Images of the type {media_type} are not read.")
     try:
         header = _READERS[media_type](content, limits)
     except (Broken, struct.error, IndexError) as error:
-        raise CodecError("damaged", "The file ends too early or its header makes no sense.") from error
+        raise PictureError("damaged", "The file ends too early or its header makes no sense.") from error
     check(header.width, header.height, header.frames, limits)
     return header
 
@@ -52,14 +52,14 @@ def check(width: int, height: int, frames: int, limits: Limits) -> None:
     """Hold sizes against the limits.
 
     Raises:
-        CodecError: `damaged` without pixels or frames, `too_many_pixels`, `too_many_frames`.
+        PictureError: `damaged` without pixels or frames, `too_many_pixels`, `too_many_frames`.
     """
     if width < 1 or height < 1 or frames < 1:
-        raise CodecError("damaged", "The file holds no picture.")
+        raise PictureError("damaged", "The file holds no picture.")
     if width * height > limits.max_pixels:
-        raise CodecError("too_many_pixels", f"The picture is {width} by {height} pixels.")
+        raise PictureError("too_many_pixels", f"The picture is {width} by {height} pixels.")
     if frames > limits.max_frames:
-        raise CodecError("too_many_frames", f"The animation has more than {limits.max_frames} frames.")
+        raise PictureError("too_many_frames", f"The animation has more than {limits.max_frames} frames.")
 
 
 def _jpeg(content: bytes, limits: Limits) -> Header:
@@ -76,7 +76,7 @@ def _jpeg(content: bytes, limits: Limits) -> Header:
         elif part.name in _FRAME_MARKERS:
             precision, height, width, components = struct.unpack_from(">BHHB", payload)
             if precision != 8:
-                raise CodecError("unsupported_format", f"JPEGs of {precision} bits are not read.")
+                raise PictureError("unsupported_format", f"JPEGs of {precision} bits are not read.")
             size = {"width": width, "height": height, "components": components}
         elif part.name == containers.SOS:
             scans_at = part.whole.start

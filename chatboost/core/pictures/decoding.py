@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from compression.codec import colours, containers, headers, sniffing, stripping
-from compression.codec.contract import CodecError, Limits
-from compression.codec.headers import Header
-from compression.codec.picture import Picture
+from chatboost.core.pictures import colours, containers, headers, sniffing, stripping
+from chatboost.core.pictures.contract import Limits, PictureError
+from chatboost.core.pictures.headers import Header
+from chatboost.core.pictures.picture import Picture
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -53,14 +53,17 @@ class Frame:
     duration: int
 
 
-def decode(content: bytes, header: Header, limits: Limits) -> Source:
+def decode(content: bytes, header: Header, limits: Limits, *, lasts: bool = False) -> Source:
     """Decode a still picture, or an animation's first frame.
 
+    What `lasts` has its own memory, and its chroma is spread smoothly, for whoever looks at it. Otherwise it
+    is for who encodes it again: good until this thread decodes the next one, and quicker.
+
     Raises:
-        CodecError: `damaged`, `too_many_pixels`, `unsupported_format`.
+        PictureError: `damaged`, `too_many_pixels`, `unsupported_format`.
     """
     if header.media_type == sniffing.JPEG and header.components in (1, 3):
-        array = _quickly(content, header, limits)
+        array = _quickly(content, header, limits, lasts=lasts)
         if array is not None:
             is_plain = header.orientation == 1
             return Source(Picture(array=array if is_plain else _turn(array, header.orientation)), is_plain)
@@ -74,7 +77,7 @@ def frames(content: bytes, header: Header, limits: Limits) -> Iterator[Frame]:
     """Decode an animation frame by frame, each as it is shown, so that only one is in memory.
 
     Raises:
-        CodecError: `damaged`.
+        PictureError: `damaged`.
     """
     with _explained():
         image = _open(content, header, limits)
@@ -99,10 +102,10 @@ def loops(content: bytes, header: Header, limits: Limits) -> int:
     return 1 if said is None else int(said) and int(said) + 1
 
 
-def _quickly(content: bytes, header: Header, limits: Limits) -> Any:
+def _quickly(content: bytes, header: Header, limits: Limits, *, lasts: bool) -> Any:
     """Decode a plain JPEG by libjpeg-turbo alone; None if that is not the way for it.
 
-    Chroma is spread without smoothing: what is encoded again takes the mean of just these pixels.
+    What doesn't last has its chroma spread without smoothing: an encoder takes the mean of just these pixels.
     """
     import simplejpeg
 
@@ -114,8 +117,8 @@ def _quickly(content: bytes, header: Header, limits: Limits) -> Any:
         if header.profile and colours.transform_of(header.profile, mode) is not None:
             return None
         channels = 1 if colourspace == "GRAY" else 3
-        buffer = _scratch(width * height * channels)
-        return simplejpeg.decode_jpeg(content, colourspace, fastupsample=True, buffer=buffer)
+        buffer = None if lasts else _scratch(width * height * channels)
+        return simplejpeg.decode_jpeg(content, colourspace, fastupsample=not lasts, buffer=buffer)
     except ValueError:
         # It found something amiss. Pillow knows what viewers forgive and what is missing.
         return None
@@ -188,7 +191,7 @@ def _inverted(image: "Image") -> "Image":
 
 
 class _explained:  # noqa: N801 - used as a block
-    """Turn whatever a decoder throws at hostile bytes into a `CodecError`."""
+    """Turn whatever a decoder throws at hostile bytes into a `PictureError`."""
 
     def __enter__(self) -> None:
         return None
@@ -197,9 +200,9 @@ class _explained:  # noqa: N801 - used as a block
         from PIL import Image
 
         if isinstance(error, Image.DecompressionBombError):
-            raise CodecError("too_many_pixels", "The picture has more pixels than are allowed.") from error
+            raise PictureError("too_many_pixels", "The picture has more pixels than are allowed.") from error
         if isinstance(error, NotImplementedError):
-            raise CodecError("unsupported_format", "This variant of the format is not read.") from error
-        if isinstance(error, Exception) and not isinstance(error, CodecError | MemoryError):
+            raise PictureError("unsupported_format", "This variant of the format is not read.") from error
+        if isinstance(error, Exception) and not isinstance(error, PictureError | MemoryError):
             # OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, zlib.error, …
-            raise CodecError("damaged", "The picture can't be decoded.") from error
+            raise PictureError("damaged", "The picture can't be decoded.") from error

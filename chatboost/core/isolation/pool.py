@@ -1,7 +1,7 @@
-"""Child processes that compress, so that no picture can exhaust, hang or kill whoever asks for it.
+"""A pool of child processes that run a service, so that no picture can exhaust, hang or kill whoever asks.
 
 A child is a new interpreter (not a fork: it has none of the caller's sockets and connections, nor its
-environment) that imports the codec alone and talks over its standard input and output (`protocol`). It ends
+environment) that imports the service alone and talks over its standard input and output (`protocol`). It ends
 with its parent.
 """
 
@@ -11,15 +11,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
-from compression.codec import protocol
-from compression.codec.contract import CodecError, Compressed, Options
+from chatboost.core.isolation import protocol
+from chatboost.core.pictures import Limits, PictureError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 START_SECONDS = 60.0
 RECYCLE_AFTER = 1000
 TRIES = 3
@@ -35,17 +35,25 @@ ENVIRONMENT = {
     "PILLOW_BLOCKS_MAX": "4",
 }
 
+Answer = TypeVar("Answer")
+
 
 class Pool:
-    """Compress in up to `size` child processes at a time. Thread-safe; `compress` waits for a free child.
+    """Up to `size` child processes that run the module `service`. Thread-safe; a call waits for a free child.
 
-    Children start when they are needed, and are replaced after `recycle_after` pictures, or when they failed.
+    Children start when they are needed, and are replaced after `recycle_after` calls, or when they failed.
     A pool that came into a process by `fork` starts children of its own there.
     """
 
     def __init__(
-        self, size: int, *, recycle_after: int = RECYCLE_AFTER, clock: Callable[[], float] = time.monotonic
+        self,
+        service: str,
+        size: int,
+        *,
+        recycle_after: int = RECYCLE_AFTER,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.service = service
         self.size = size
         self._recycle_after = recycle_after
         self._clock = clock
@@ -61,31 +69,38 @@ class Pool:
         self.close()
 
     def close(self) -> None:
-        """End the children; one that is busy ends with its picture."""
+        """End the children; one that is busy ends with its call."""
         self._is_closed = True
         while (child := self._take_idle()) is not None:
             child.end()
 
-    def compress(self, content: bytes, options: Options) -> Compressed:
-        """Make a picture smaller, in a child.
+    def call(self, parts: Sequence[bytes], limits: Limits) -> list[bytes]:
+        """Have the service answer, in a child.
 
         Raises:
-            CodecError: the picture does not come out; its `code` says why.
-            ValueError: the pool is closed.
+            PictureError: as the service raised it, or `took_too_long`, `out_of_memory`, `crashed`.
+            ValueError: the pool is closed, or there are more than `MAX_PARTS` parts.
+        """
+        return self.ask(parts, limits, list)
+
+    def ask(self, parts: Sequence[bytes], limits: Limits, read: Callable[[list[bytes]], Answer]) -> Answer:
+        """Have the service answer, and read the answer while its child is at hand: nonsense ends that child.
+
+        Raises:
+            PictureError: as `call`; `crashed` too if `read` raises ValueError, TypeError or KeyError.
+            ValueError: as `call`.
         """
         if self._is_closed:
             raise ValueError("the pool is closed")
-        if len(content) > options.limits.max_bytes:
-            # No child needs to see it.
-            raise CodecError("too_large", "The file has more bytes than are allowed.")
+        message = protocol.request(parts, limits)
         if self._owner != os.getpid():
             self._begin()
         with self._slots:
-            child = self._take_idle() or _Child(self._clock)
+            child = self._take_idle() or self._start()
             try:
-                child = self._hand_over(child, content, options)
-                done = child.wait()
-            except CodecError as error:
+                child = self._hand_over(child, message, limits.wall_seconds)
+                done = protocol.read_answer(child.wait(), read)
+            except PictureError as error:
                 self._give_back(child, is_usable=child.is_alive and error.code not in FATAL)
                 raise
             except BaseException:
@@ -94,13 +109,16 @@ class Pool:
             self._give_back(child, is_usable=True)
             return done
 
-    def _hand_over(self, child: "_Child", content: bytes, options: Options) -> "_Child":
-        """Let a child take the picture, a new one if this one died before it."""
+    def _start(self) -> "_Child":
+        return _Child(self.service, self._clock)
+
+    def _hand_over(self, child: "_Child", message: Sequence[bytes], seconds: float) -> "_Child":
+        """Let a child take the call, a new one if this one died before it."""
         for _ in range(TRIES):
-            if child.take(content, options):
+            if child.take(message, seconds):
                 break
             child.end()
-            child = _Child(self._clock)
+            child = self._start()
         return child
 
     def _begin(self) -> None:
@@ -139,10 +157,10 @@ def _environment() -> dict[str, str]:
 class _Child:
     """One child process. Used by one thread at a time."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, service: str, clock: Callable[[], float]) -> None:
         self.served = 0
         self._clock = clock
-        code = f"from compression.codec import worker; worker.main(parent={os.getpid()})"
+        code = f"from chatboost.core.isolation import worker; worker.main({service!r}, parent={os.getpid()})"
         self._process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-s", "-c", code],
             stdin=subprocess.PIPE,
@@ -161,37 +179,36 @@ class _Child:
             self._channel.receive(clock() + START_SECONDS)
         except (protocol.Closed, TimeoutError) as error:
             self.end()
-            raise CodecError("crashed", "The process that compresses did not start.") from error
+            raise PictureError("crashed", "The process for pictures did not start.") from error
 
     @property
     def is_alive(self) -> bool:
         """Whether the process runs."""
         return self._process.poll() is None
 
-    def take(self, content: bytes, options: Options) -> bool:
-        """Hand a picture over; False if the child had died before it began with it."""
+    def take(self, message: Sequence[bytes], seconds: float) -> bool:
+        """Hand a call over; False if the child had died before it began with it."""
         self.served += 1
-        self._deadline = self._clock() + options.limits.wall_seconds
+        self._deadline = self._clock() + seconds
         try:
-            self._channel.send(protocol.request(content, options), self._deadline)
+            self._channel.send(message, self._deadline)
             self._channel.receive(self._deadline)
         except TimeoutError as error:
             self.end()
-            raise CodecError("took_too_long", "Compressing took too long.") from error
+            raise PictureError("took_too_long", "The picture took too long.") from error
         except protocol.Closed:
             return False
         return True
 
-    def wait(self) -> Compressed:
-        """Wait for what comes out; a child that fails is ended."""
+    def wait(self) -> list[bytes]:
+        """Wait for the answer; a child that fails is ended."""
         try:
-            answer = self._channel.receive(self._deadline)
+            return self._channel.receive(self._deadline)
         except TimeoutError as error:
             self.end()
-            raise CodecError("took_too_long", "Compressing took too long.") from error
+            raise PictureError("took_too_long", "The picture took too long.") from error
         except protocol.Closed as error:
             raise protocol.explain(self.end()) from error
-        return protocol.read_answer(answer)
 
     def end(self) -> int:
         """Kill the process, which keeps nothing, and return its exit code."""

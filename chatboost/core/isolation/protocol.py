@@ -1,8 +1,9 @@
 """What a pool and its children say to each other: messages of parts, each behind its length.
 
-A message is the number of its parts (4 bytes, big-endian), then each part behind its length. A request is a
-JSON document and the picture; an answer is a JSON document and what came out. No pickle: a child that a
-picture has taken over can lie about pictures, and do nothing else to its parent.
+A message is the number of its parts (4 bytes, big-endian), then each part behind its length. A request begins
+with a JSON document of what it may cost, an answer with one that is empty or says why there is none. What
+follows is the service's. No pickle: a child that a picture has taken over can lie about pictures, and do
+nothing else to its parent.
 """
 
 import fcntl
@@ -13,16 +14,19 @@ import signal
 import struct
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
-from compression.codec.contract import CodecError, Compressed, Limits, Mode, Options, Output
+from chatboost.core.pictures import Limits, PictureError
 
 # The child's word that it has the picture: if it dies from now on, it may have died of it.
 TAKEN: Sequence[bytes] = ()
+# A service's, of one message.
+MAX_PARTS = 16
 MAX_PART = 512 * 1024 * 1024
 _CHUNK = 1024 * 1024
 _LENGTH = struct.Struct(">I")
+
+Answer = TypeVar("Answer")
 
 
 class Closed(Exception):
@@ -66,7 +70,7 @@ class Channel:
             TimeoutError: the deadline has passed.
         """
         count = self._length(deadline)
-        if count > 2:
+        if count > 1 + MAX_PARTS:
             raise Closed
         return [self._exactly(self._length(deadline), deadline) for _ in range(count)]
 
@@ -101,50 +105,50 @@ class Channel:
             raise TimeoutError
 
 
-def request(content: bytes, options: Options) -> list[bytes]:
-    """Write a request."""
-    return [json.dumps(asdict(options)).encode(), content]
-
-
-def read_request(parts: Sequence[bytes]) -> tuple[bytes, Options]:
-    """Read a request."""
-    head, content = parts
-    fields: dict[str, Any] = json.loads(head)
-    fields |= {
-        "mode": Mode(fields["mode"]),
-        "output": Output(fields["output"]),
-        "limits": Limits(**fields["limits"]),
-    }
-    return content, Options(**fields)
-
-
-def answer(done: Compressed | CodecError) -> list[bytes]:
-    """Write an answer."""
-    if isinstance(done, CodecError):
-        return [json.dumps({"code": done.code, "message": done.message}).encode(), b""]
-    fields = {name: getattr(done, name) for name in Compressed.__slots__ if name != "content"}
-    return [json.dumps(fields).encode(), done.content]
-
-
-def read_answer(parts: Sequence[bytes]) -> Compressed:
-    """Read an answer.
+def request(parts: Sequence[bytes], limits: Limits) -> list[bytes]:
+    """Write a request.
 
     Raises:
-        CodecError: as the child met it, or `crashed` if the child talks nonsense.
+        ValueError: it has more parts than a message may have.
+    """
+    if len(parts) > MAX_PARTS:
+        raise ValueError(f"a message has at most {MAX_PARTS} parts")
+    head = {"memory_bytes": limits.memory_bytes, "cpu_seconds": limits.cpu_seconds}
+    return [json.dumps(head).encode(), *parts]
+
+
+def read_request(message: Sequence[bytes]) -> tuple[list[bytes], Limits]:
+    """Read a request."""
+    head, *parts = message
+    return parts, Limits(**json.loads(head))
+
+
+def answer(done: Sequence[bytes] | PictureError) -> list[bytes]:
+    """Write an answer."""
+    if isinstance(done, PictureError):
+        return [json.dumps({"code": done.code, "message": done.message}).encode()]
+    return [b"{}", *done]
+
+
+def read_answer(message: Sequence[bytes], read: Callable[[list[bytes]], Answer]) -> Answer:
+    """Read an answer, and its parts with `read`.
+
+    Raises:
+        PictureError: as the child met it, or `crashed` if the child talks nonsense.
     """
     try:
-        head, content = parts
+        head, *parts = message
         fields: dict[str, Any] = json.loads(head)
-        if "code" not in fields:
-            return Compressed(content=content, **fields)
-        error = CodecError(str(fields["code"]), str(fields["message"]))
-    except (ValueError, TypeError, KeyError) as nonsense:
-        raise CodecError("crashed", "The process that compresses gave no sensible answer.") from nonsense
+        if not fields:
+            return read(parts)
+        error = PictureError(str(fields["code"]), str(fields["message"]))
+    except (ValueError, TypeError, KeyError, RecursionError) as nonsense:
+        raise PictureError("crashed", "The process for pictures gave no sensible answer.") from nonsense
     raise error
 
 
-def explain(code: int) -> CodecError:
+def explain(code: int) -> PictureError:
     """Say why a child is gone, by its exit code."""
     if -code in (signal.SIGXCPU, signal.SIGPROF):
-        return CodecError("took_too_long", "Compressing took too much of the processor's time.")
-    return CodecError("crashed", "The process that compresses died of this picture.")
+        return PictureError("took_too_long", "The picture took too much of the processor's time.")
+    return PictureError("crashed", "The process for pictures died of this one.")

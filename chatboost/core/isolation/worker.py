@@ -1,34 +1,48 @@
-"""A pool's child: takes pictures from its standard input, until there are no more or its parent has gone."""
+"""A pool's child: takes calls from its standard input, until there are no more or its parent has gone."""
 
+import importlib
 import os
 import resource
 import signal
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol, cast
 
-from compression.codec import compressing, protocol
-from compression.codec.contract import CodecError, Compressed, Limits, Options
+from chatboost.core.isolation import protocol
+from chatboost.core.pictures import Limits, PictureError, contained
 
 LOOK_SECONDS = 1.0
 MOST_KEPT = 160 * 1024 * 1024
 
 
-def main(*, parent: int) -> None:
-    """Serve until standard input ends, or the process `parent` does."""
+class Service(Protocol):
+    """What a child runs: a module."""
+
+    def warm_up(self) -> None:
+        """Load what every call needs."""
+
+    def serve(self, parts: list[bytes]) -> list[bytes]:
+        """Answer a call."""
+
+
+def main(name: str, *, parent: int) -> None:
+    """Run the service of this name until standard input ends, or the process `parent` does."""
     channel = _take_channel()
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    compressing.warm_up()
+    service = cast("Service", importlib.import_module(name))
+    service.warm_up()
     baseline = _address_space()
     channel.send([])
     while True:
         try:
-            content, options = protocol.read_request(channel.receive())
+            parts, limits = protocol.read_request(channel.receive())
             channel.send(protocol.TAKEN)
         except protocol.Closed:
             return
-        channel.send(protocol.answer(_compress(content, options, baseline)))
-        del content
+        channel.send(protocol.answer(_serve(service, parts, limits, baseline)))
+        del parts
         if _address_space() > baseline + MOST_KEPT:
             # What libraries keep after a large picture is missing for the next one. A new child has it all.
             return
@@ -43,11 +57,14 @@ def _take_channel() -> protocol.Channel:
     return protocol.Channel(source, sink, time.monotonic)
 
 
-def _compress(content: bytes, options: Options, baseline: int) -> Compressed | CodecError:
-    _limit(options.limits, baseline)
+def _serve(
+    service: Service, parts: list[bytes], limits: Limits, baseline: int
+) -> Sequence[bytes] | PictureError:
+    _limit(limits, baseline)
     try:
-        return compressing.compress(content, options)
-    except CodecError as error:
+        with contained():
+            return service.serve(parts)
+    except PictureError as error:
         return error
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
