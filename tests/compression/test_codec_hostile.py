@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from compression.codec import Compressed, Limits, Mode, Options, Output, PictureError, Pool, sniff
-from tests.compression import pictures, processes
+from compression.codec import Compressed, Limits, Mode, Options, Output, PictureError, Pool, children
+from tests.compression import pictures
 from tests.compression.pictures import chunk, png_of, segment, with_chunks, with_segments
+from tests.core import processes
 
 OPTIONS = Options()
 NAMES = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
@@ -184,7 +185,9 @@ def test_caller_and_children_stay_small(pool: Pool) -> None:
     for _, content, codes in CORPUS:
         if OK not in codes:
             ending(pool, content, Options(mode=Mode.BYTES, output=Output.SMALLER))
-    assert all(processes.most_memory(child) < 640 * 1024 * 1024 for child in processes.children())
+    assert all(
+        processes.most_memory(child) < 640 * 1024 * 1024 for child in processes.children(children.SERVICE)
+    )
 
 
 def test_what_hides_behind_a_picture_does_not_come_out(pool: Pool) -> None:
@@ -232,18 +235,6 @@ def test_mutated_file_ends_well(
         at = int(where * len(content))
         content[at : at + len(what)] = what
     assert ending(pool, bytes(content[: int(cut * len(content))]), options) != "crashed"
-
-
-@given(st.binary(max_size=64))
-def test_sniffing_never_fails(content: bytes) -> None:
-    sniff(content)
-    for start in (b"RIFF....WEBP", b"....ftyp", b"BM", b"<svg"):
-        sniff(start + content)
-
-
-def test_names_are_not_asked() -> None:
-    for name in NAMES:
-        assert sniff(VALID[name]) == Image.MIME[name]
 
 
 def test_limits_are_the_callers(pool: Pool) -> None:
