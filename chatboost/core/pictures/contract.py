@@ -21,7 +21,7 @@ class PictureError(Exception):
     """A picture that does not come out, and why.
 
     Codes: `not_an_image`, `unsupported_format`, `damaged`, `too_large`, `too_many_pixels`, `too_many_frames`,
-    `took_too_long`, `out_of_memory`, `crashed`.
+    `took_too_long`, `out_of_memory`, `crashed`. A service that runs isolated may have more of its own.
     """
 
     def __init__(self, code: str, message: str) -> None:
