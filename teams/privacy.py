@@ -4,7 +4,7 @@ from django.db import transaction
 
 from chatboost.core import live
 from chatboost.core.models import Mail
-from teams.models import Notification, TelegramMessage
+from teams.models import Notification, TelegramBoard, TelegramMessage
 from teams.notifications import telegrams
 from teams.work.mails import mail_key
 
@@ -20,8 +20,10 @@ def forget(organization_id: int, object_type: str, object_id: int) -> None:
         organization_id=organization_id, dedupe_key__in=[mail_key(pk) for pk in found]
     ).delete()
     about.delete()
+    beginning = telegrams.about(object_type, str(object_id))
+    TelegramBoard.objects.for_organization(organization_id).filter(key__startswith=beginning).delete()
     TelegramMessage.objects.for_organization(organization_id).filter(
-        dedupe_key__startswith=telegrams.about(object_type, str(object_id))
+        dedupe_key__startswith=beginning
     ).delete()
     if found:
         live.told(sorted(set(found.values())), is_new=False)

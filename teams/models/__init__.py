@@ -12,7 +12,14 @@ from teams.models.notification import (
     Severity,
 )
 from teams.models.organization import HostedOrganization, Membership, Organization
-from teams.models.telegram import TelegramChat, TelegramMessage, TelegramMessageState
+from teams.models.telegram import (
+    TelegramBoard,
+    TelegramBoardState,
+    TelegramChat,
+    TelegramMessage,
+    TelegramMessageState,
+    TelegramPause,
+)
 from teams.models.user import User
 
 __all__ = [
@@ -29,8 +36,11 @@ __all__ = [
     "Organization",
     "OrganizationLimit",
     "Severity",
+    "TelegramBoard",
+    "TelegramBoardState",
     "TelegramChat",
     "TelegramMessage",
     "TelegramMessageState",
+    "TelegramPause",
     "User",
 ]

@@ -55,6 +55,10 @@ class TelegramMessage(OrganizationModel):
     error = models.CharField(max_length=300, blank=True)
     attempt_count = models.PositiveIntegerField(default=0)
     external_id = models.CharField(max_length=64, blank=True, help_text="Telegram's message_id.")
+    chat_id = models.CharField(max_length=64, blank=True, help_text="Where it stands.")
+    sent_as = models.CharField(
+        max_length=90, blank=True, help_text="The bot's number, and the chat it asked for."
+    )
     dedupe_key = models.CharField(max_length=150, null=True, blank=True)  # noqa: DJ001 NULLs are never equal
     created_at = models.DateTimeField(default=clock.now, editable=False)
     sent_at = models.DateTimeField(null=True, blank=True)
@@ -73,3 +77,67 @@ class TelegramMessage(OrganizationModel):
 
     def __str__(self) -> str:
         return self.text[:60]
+
+
+class TelegramBoardState(models.TextChoices):
+    """Where the text of a board stands."""
+
+    CURRENT = "current", "Up to date"
+    OWED = "owed", "To be changed"
+    EDITING = "editing", "Changing"
+    FAILED = "failed", "Failed"
+
+
+class TelegramBoard(OrganizationModel):
+    """One message of a chat that is kept up to date. Only its newest text counts.
+
+    current ──▶ owed ──▶ editing ──▶ current | failed
+       ▲          ▲          │
+       │          └──────────┤ not now, unclear, or another text meanwhile
+       └─────────────────────┘ the message is gone: another one takes its place, once
+    failed ──▶ owed: another text tries again
+    """
+
+    key = models.CharField(max_length=150)
+    text = models.TextField(max_length=4096, help_text="What is to stand there.")
+    state = models.CharField(max_length=10, choices=TelegramBoardState, default=TelegramBoardState.CURRENT)
+    error = models.CharField(max_length=300, blank=True)
+    message = models.OneToOneField(
+        TelegramMessage, on_delete=models.SET_NULL, null=True, blank=True, related_name="board"
+    )
+    edit_count = models.PositiveIntegerField(default=0, help_text="Edits tried.")
+    message_count = models.PositiveIntegerField(default=0, help_text="Messages made; the last one counts.")
+    lost_count = models.PositiveIntegerField(
+        default=0, help_text="Messages that could not be changed any more."
+    )
+    tried_at = models.DateTimeField(default=clock.now)
+    changed_at = models.DateTimeField(default=clock.now)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "key"], name="telegram_board_once"),
+            models.CheckConstraint(
+                condition=Q(state__in=TelegramBoardState.values), name="telegram_board_state_known"
+            ),
+        ]
+        indexes = [
+            # Retention: those that changed long ago first.
+            models.Index(fields=["changed_at"], name="telegram_board_changed"),
+        ]
+
+    def __str__(self) -> str:
+        return self.text[:60]
+
+
+class TelegramPause(models.Model):
+    """A chat in which Telegram wants a bot to be silent until then, whoever writes there: retry_after."""
+
+    chat = models.CharField(max_length=90, help_text="The bot's number, and the chat's id.")
+    until = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["chat"], name="telegram_pause_once")]
+
+    def __str__(self) -> str:
+        return self.chat

@@ -33,6 +33,14 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Gone:
+    """The message that was to be changed is not there, or too old. `moved_to`: its chat has this id now."""
+
+    reason: str
+    moved_to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Unclear:
     """The request may have been carried out."""
 
@@ -40,6 +48,7 @@ class Unclear:
 
 
 Outcome = Sent | NotTaken | Refused | Unclear
+EditOutcome = Outcome | Gone
 
 
 @dataclass(frozen=True, slots=True)

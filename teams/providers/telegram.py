@@ -4,7 +4,8 @@ Which answers are certain: an envelope with `"ok": false` is Telegram's own verd
 502 and 503 come from in front of it. A success without a readable envelope, and any other 5xx without one,
 may come from a proxy behind which the message was taken.
 
-Source: core.telegram.org/bots/api 10.1: "Making requests", sendMessage, getUpdates, ResponseParameters.
+Source: core.telegram.org/bots/api 10.1: "Making requests", sendMessage, editMessageText, getUpdates,
+ResponseParameters.
 """
 
 import functools
@@ -16,7 +17,7 @@ from typing import Any
 
 from chatboost.core.errors import DomainError
 from chatboost.core.http import client as http
-from teams.providers.base import Chat, NotTaken, Outcome, Refused, Sent, Unclear
+from teams.providers.base import Chat, EditOutcome, Gone, NotTaken, Outcome, Refused, Sent, Unclear
 
 # Telegram counts UTF-16 units. Source: sendMessage, "1-4096 characters after entities parsing".
 MAX_TEXT_UNITS = 4096
@@ -34,6 +35,14 @@ _BEFORE_TELEGRAM = {429, 502, 503}
 _CHAT_WORDS = re.compile(
     r"chat not found|chat_id|peer_id_invalid|deactivated|kicked|blocked|not a member|rights"
     r"|chat_write_forbidden|is not accessible|topic_closed",
+    re.IGNORECASE,
+)
+# The message stands there with this text already.
+_SAME_WORDS = re.compile(r"message is not modified", re.IGNORECASE)
+# It was deleted, is too old, or is no message of this bot.
+_GONE_WORDS = re.compile(
+    r"message to edit not found|message can't be edited|message_id_invalid|message_edit_time_expired"
+    r"|message_author_required|message identifier is not specified",
     re.IGNORECASE,
 )
 
@@ -59,14 +68,28 @@ class TelegramBot:
 
     def send(self, chat_id: str, text: str) -> Outcome:
         """Send plain text. A group that has become a supergroup is followed, once. Never raises."""
-        outcome, moved_to = self._send(chat_id, text)
+        outcome, moved_to = self._post("sendMessage", chat_id, text)
         if not moved_to:
             return outcome
         # The first one was refused, so this is no double.
-        outcome, moves_again = self._send(moved_to, text)
+        outcome, moves_again = self._post("sendMessage", moved_to, text)
         if moves_again:
             return Refused("The chat moves from id to id.", ends_chat=True)
         return Sent(outcome.external_id, moved_to) if isinstance(outcome, Sent) else outcome
+
+    def edit(self, chat_id: str, message_id: str, text: str) -> EditOutcome:
+        """Give a message of the bot another text; may be repeated. Never raises.
+
+        A chat that has moved is not followed: its messages have other numbers there, or none.
+        """
+        outcome, moved_to = self._post("editMessageText", chat_id, text, message_id=int(message_id))
+        if moved_to:
+            return Gone("The chat has moved.", moved_to)
+        if isinstance(outcome, Refused) and _SAME_WORDS.search(outcome.reason):
+            return Sent(message_id)
+        if isinstance(outcome, Refused) and _GONE_WORDS.search(outcome.reason):
+            return Gone(outcome.reason)
+        return Sent(message_id) if isinstance(outcome, Sent) else outcome
 
     def name(self) -> str:
         """Return the bot's @name. Raises: TelegramProblem."""
@@ -81,11 +104,11 @@ class TelegramBot:
         found = {chat.id: chat for update in _list(updates) for chat in _chats_in(update)}
         return list(reversed(found.values()))[:MAX_CHATS]
 
-    def _send(self, chat_id: str, text: str) -> tuple[Outcome, str]:
-        """Send once; returns the outcome, and where the chat has moved to if that is why it was refused."""
-        body = {"chat_id": int(chat_id) if not chat_id.startswith("@") else chat_id, "text": fitting(text)}
+    def _post(self, method: str, chat_id: str, text: str, **more: int) -> tuple[Outcome, str]:
+        """Call once; returns the outcome, and where the chat has moved to if that is why it was refused."""
+        chat = int(chat_id) if not chat_id.startswith("@") else chat_id
         try:
-            answer = self._call("sendMessage", body)
+            answer = self._call(method, {"chat_id": chat, **more, "text": fitting(text)})
         except http.NotSent as problem:
             return NotTaken(self._safe(str(problem))), ""
         except http.Refused as problem:

@@ -6,26 +6,22 @@ after that it is left alone. A chat that Telegram refuses gets an error and noth
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 from django.conf import settings
 from django.db import transaction
 
-from chatboost.core import clock, limits, pulse
+from chatboost.core import clock, pulse
 from chatboost.core.work.kinds import Decision, Defer, Done, EffectKind, Item, Retry
 from teams.models import TelegramMessage, TelegramMessageState
 from teams.notifications import telegrams
 from teams.notifications.telegrams import Address, Silence
 from teams.providers.base import NotTaken, Outcome, Refused, Sent, Unclear
 from teams.services import telegram as chats
+from teams.work import telegram_pace
 
 logger = structlog.get_logger(__name__)
-
-# One message a second in a chat, 20 a minute in a group. Source: core.telegram.org/bots/faq, "My bot is
-# hitting limits".
-PER_CHAT = 1, timedelta(seconds=1)
-PER_GROUP = 20, timedelta(minutes=1)
 
 # While a message is `sending`, this says that it is the second time: the first one may be there already.
 REPEATED = "The outcome of the last try is unclear; sent once more."
@@ -82,6 +78,7 @@ class TelegramKind(EffectKind[Intent, Outcome]):
                 decisions[item.id] = _settle_one(message, item, intent, known)
         _save(found.values())
         for _, intent, outcome in results:
+            telegram_pace.heed(intent.address, outcome)
             _learn_about_chat(found.get(intent.message_id), intent.address, outcome)
         return decisions
 
@@ -102,9 +99,8 @@ def _locked(message_ids: Sequence[int]) -> dict[int, TelegramMessage]:
 
 
 def _save(messages: Iterable[TelegramMessage]) -> None:
-    TelegramMessage.objects.bulk_update(
-        list(messages), ["state", "error", "attempt_count", "external_id", "sent_at"]
-    )
+    columns = ["state", "error", "attempt_count", "external_id", "chat_id", "sent_as", "sent_at"]
+    TelegramMessage.objects.bulk_update(list(messages), columns)
 
 
 def _begin(message: TelegramMessage, address: Address | Silence, now: datetime) -> Intent | Decision:
@@ -119,9 +115,9 @@ def _begin(message: TelegramMessage, address: Address | Silence, now: datetime) 
         message.state = TelegramMessageState.UNKNOWN if is_repeat else TelegramMessageState.FAILED
         message.error = LEFT_ALONE if is_repeat else address.reason
         return Done()
-    wait = _pace(address)
-    if wait:
-        return Defer(now + wait)
+    until = telegram_pace.turn(address, now)
+    if until:
+        return Defer(until)
     message.state, message.error = TelegramMessageState.SENDING, REPEATED if is_repeat else ""
     message.attempt_count += 1
     return Intent(message.pk, message.attempt_count, is_repeat, address, message.text)
@@ -135,21 +131,11 @@ def _is_over(message: TelegramMessage) -> bool:
     return message.state == TelegramMessageState.SENT or is_left_alone
 
 
-def _pace(address: Address) -> timedelta:
-    """Return how long a message has to wait for its turn in the chat; the turn is taken when it need not."""
-    is_private = address.chat_id.isdigit()
-    for limit, window in [PER_CHAT] if is_private else [PER_CHAT, PER_GROUP]:
-        key = f"telegram:{address.chat_id}:{window.total_seconds():.0f}"
-        verdict = limits.hit(key, limit=limit, window=window)
-        if not verdict.is_allowed:
-            return max(verdict.retry_after, timedelta(milliseconds=50))
-    return timedelta()
-
-
 def _settle_one(message: TelegramMessage, item: Item, intent: Intent, outcome: Outcome) -> Decision:
     if isinstance(outcome, Sent):
         message.state, message.error, message.sent_at = TelegramMessageState.SENT, "", clock.now()
-        message.external_id = outcome.external_id
+        message.external_id, message.sent_as = outcome.external_id, intent.address.name
+        message.chat_id = outcome.moved_to or intent.address.chat_id
         return Done()
     if message.attempt_count != intent.number or message.state != TelegramMessageState.SENDING:
         return Done()  # somebody else has the message by now, and knows more
