@@ -20,7 +20,7 @@ from chatboost.core.admin.filters import ChoicesDropdownFilter, DayRangeFilter
 from chatboost.core.admin.forms import OrganizationForm, SecretField
 from chatboost.core.admin.scoping import is_allowed, organization_of
 from chatboost.core.errors import DomainError
-from teams.models import TelegramChat, TelegramMessage
+from teams.models import TelegramBoard, TelegramBoardState, TelegramChat, TelegramMessage
 from teams.services import telegram
 
 HOW = mark_safe(
@@ -207,10 +207,24 @@ class TelegramMessageAdmin(ReadOnlyAdmin):
         ("state_label", "error"),
         "attempt_count",
         ("created_at", "sent_at"),
-        "external_id",
+        ("external_id", "chat_id"),
+        "kept_up",
     )
 
     state_label = choice_label("state")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Bring the boards along."""
+        return super().get_queryset(request).select_related("board")
+
+    @display(description="kept up to date")
+    def kept_up(self, message: TelegramMessage) -> SafeString | str:
+        """Tell whether the message is edited, and how far that is."""
+        board: TelegramBoard | None = getattr(message, "board", None)
+        if board is None:
+            return EMPTY
+        edits = f"{board.get_state_display()}, {board.edit_count} edits. {board.error}"
+        return label(edits, "danger") if board.state == TelegramBoardState.FAILED else edits
 
     @display(description="text")
     def words(self, message: TelegramMessage) -> str:

@@ -48,6 +48,7 @@ from teams.models import (
     Notification,
     NotificationPreference,
     Organization,
+    TelegramBoard,
     TelegramChat,
     TelegramMessage,
     User,
@@ -127,6 +128,10 @@ def notifications(organization: Organization, user: User, text: str) -> list[Mod
     preference, _ = NotificationPreference.objects.get_or_create(
         **shared, user=user, type="lead", medium="email", defaults={"is_enabled": True}
     )
+    message = TelegramMessage.objects.create(**shared, text=text, state="failed", error=text[:300])
+    board = TelegramBoard.objects.create(
+        **shared, key=f"{message.pk}", text=text, state="failed", error=text[:300], message=message
+    )
     chat, _ = TelegramChat.objects.get_or_create(**shared, defaults={"bot_token": text, "error": text[:300]})
     return [
         preference,
@@ -140,7 +145,8 @@ def notifications(organization: Organization, user: User, text: str) -> list[Mod
             body=text[:2000],
             url=f"/admin/?{text[:400]}",
         ),
-        TelegramMessage.objects.create(**shared, text=text, state="failed", error=text[:300]),
+        message,
+        board,
     ]
 
 
