@@ -18,12 +18,12 @@ from django.conf import settings
 from django.db import transaction
 
 from chatboost.core import clock, files, limits, live, preferences
+from chatboost.core.http.downloads import Failure
 from chatboost.core.work import finish, nudge
 from chatboost.core.work.kinds import Decision, Defer, Done, EffectKind, Item, Retry
 from compression import encoding, fetching
 from compression.choices import WAITING, ImageState, RequestState
 from compression.codec import Compressed, Options, PictureError, sniff
-from compression.fetching import Failure
 from compression.models import CompressionRequest, HostPause, Image
 from compression.preferences import CompressionSettings
 from compression.services import lines

@@ -14,11 +14,11 @@ from django.db.models import Q
 
 from chatboost.core import clock, files
 from chatboost.core.db import rows
+from chatboost.core.http.downloads import Failure
 from chatboost.core.models import File
 from chatboost.core.work import finish
 from chatboost.core.work import queue as work
 from compression.choices import WAITING, ImageState
-from compression.fetching import Failure
 from compression.models import CompressionRequest, HostPause, Image
 from compression.services import completion, lines, outcomes
 

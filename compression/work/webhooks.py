@@ -11,11 +11,11 @@ from django.conf import settings
 from django.db.models import F
 
 from chatboost.core import clock
-from chatboost.core.http import untrusted
+from chatboost.core.http import downloads, untrusted
 from chatboost.core.http.errors import HttpError, NotSent, OutcomeUnknown, Refused, TooLarge
 from chatboost.core.work import finish
 from chatboost.core.work.kinds import Decision, Done, EffectKind, Item, Retry
-from compression import fetching, links
+from compression import links
 from compression.choices import DeliveryState
 from compression.models import CompletionDelivery, CompressionRequest
 from compression.services import completion, signing
@@ -94,7 +94,7 @@ class WebhookKind(EffectKind[Call, Answer]):
             return Answer(status=error.status)
         except HttpError as error:
             return Answer(error=_CODES.get(type(error), "no_answer"))
-        pause = fetching.retry_after(response.headers.get("retry-after", ""))
+        pause = downloads.retry_after(response.headers.get("retry-after", ""))
         # 410 is how a server says that it wants no more of these.
         return Answer(status=response.status, is_final=response.status == 410, pause=pause)
 
