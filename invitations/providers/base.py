@@ -200,6 +200,9 @@ class Storage(Protocol):
     ) -> None:
         """Create a file, marked with what it was made for. One that is there counts."""
 
+    def replace(self, id: str, name: str, content: bytes, media_type: str) -> None:
+        """Put other bytes in the place of a file's; its link stays. Raises: Gone."""
+
     def share(self, id: str) -> str:
         """Let anybody with the link read, and return the link. May be repeated."""
 
