@@ -13,15 +13,15 @@ Source: facebook/openapi business-messaging-api v23.0 for paths and shapes; Grap
 errors".
 """
 
-import email.utils
 import functools
 import os
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
 from chatboost.core.http import client as http
+from chatboost.core.http import waiting
 from chatboost.messaging.providers import errors, whatsapp_body, whatsapp_errors
 from chatboost.messaging.providers.base import (
     MAX_EXTERNAL_ID,
@@ -37,7 +37,6 @@ from chatboost.messaging.providers.base import (
 from chatboost.messaging.providers.errors import ProviderError
 
 MAX_ANSWER_BYTES = 256 * 1024
-MAX_RETRY_AFTER = timedelta(days=1)
 _MAX_REASON = 500
 _HEALTH_FIELDS = "id,display_phone_number,verified_name,quality_rating"
 
@@ -106,7 +105,7 @@ class WhatsAppProvider:
 
     def _refusal(self, answer: http.Response) -> Rejected | Unknown:
         """Read an answer that isn't a success."""
-        wait = _retry_after(answer)
+        wait = waiting.asked_by(answer)
         error = _json_object(answer).get("error")
         code = _integer(error.get("code")) if isinstance(error, dict) else None
         if not isinstance(error, dict) or code is None:
@@ -195,27 +194,3 @@ def _integer(value: object) -> int | None:
 
 def _word(value: object) -> str:
     return "".join(c for c in value[:100] if c.isprintable()) if isinstance(value, str) else ""
-
-
-def _retry_after(answer: http.Response) -> timedelta | None:
-    """Read Retry-After, seconds or an HTTP date, capped at a day. None where it's absent or unreadable.
-
-    Source: RFC 9110 section 10.2.3. A date is measured against the answer's own Date, so a wrong clock of
-    ours doesn't count.
-    """
-    value = answer.headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdecimal():
-        # More digits than a day's seconds have is the cap anyway, and keeps timedelta from overflowing.
-        return MAX_RETRY_AFTER if len(value) > 6 else min(timedelta(seconds=int(value)), MAX_RETRY_AFTER)
-    at, answered_at = _http_date(value), _http_date(answer.headers.get("date", ""))
-    if at is None or answered_at is None:
-        return None
-    return min(max(at - answered_at, timedelta()), MAX_RETRY_AFTER)
-
-
-def _http_date(value: str) -> datetime | None:
-    try:
-        at = email.utils.parsedate_to_datetime(value)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
