@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from chatboost.core import retention, ticks
-from teams.models import Notification, TelegramBoard, TelegramMessage, TelegramPause
+from teams.models import Notification, OAuthState, TelegramBoard, TelegramMessage, TelegramPause
 from teams.notifications import incidents
 from teams.services import deletion
 
@@ -25,5 +25,8 @@ retention.keep(
     rows=lambda cutoff: TelegramMessage.objects.filter(created_at__lt=cutoff, board=None),
 )
 retention.keep("Telegram pauses", days=0, rows=lambda cutoff: TelegramPause.objects.filter(until__lt=cutoff))
+retention.keep(
+    "Google sign-in states", days=1, rows=lambda cutoff: OAuthState.objects.filter(created_at__lt=cutoff)
+)
 ticks.declare("tell of dead work", run=incidents.tell_of_dead_work, every=timedelta(minutes=1))
 ticks.declare("purge deleted organizations", run=deletion.purge_due, every=timedelta(hours=1))

@@ -12,7 +12,15 @@ from django.db.models import Q
 
 from chatboost.core import audit, clock
 from chatboost.core.errors import Conflict, ValidationFailed
-from teams.models import ApiKey, Invite, Membership, Organization, OrganizationLimit
+from teams.models import (
+    AccountState,
+    ApiKey,
+    ConnectedAccount,
+    Invite,
+    Membership,
+    Organization,
+    OrganizationLimit,
+)
 
 Count = Callable[[Organization], int]
 
@@ -135,5 +143,12 @@ def _api_keys(organization: Organization) -> int:
     return int(ApiKey.objects.for_organization(organization).filter(is_current, revoked_at=None).count())
 
 
+def _connected_accounts(organization: Organization) -> int:
+    """Count the accounts that are not disconnected."""
+    own = ConnectedAccount.objects.for_organization(organization)
+    return int(own.exclude(state=AccountState.REVOKED).count())
+
+
 declare("members", "members", 50, _members)
 declare("api_keys", "API keys", 50, _api_keys)
+declare("connected_accounts", "connected accounts", 20, _connected_accounts)

@@ -16,3 +16,4 @@ grant(Role.ADMIN, "core.view_organizationsettings", "core.change_organizationset
 grant(Role.VIEWER, "teams.view_notification", "teams.change_notification")
 grant(Role.ADMIN, "teams.view_telegramchat", "teams.change_telegramchat", "teams.delete_telegramchat")
 grant(Role.ADMIN, "teams.view_telegrammessage")
+grant(Role.ADMIN, "teams.view_connectedaccount", "teams.manage_connections")

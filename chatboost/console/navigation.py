@@ -68,6 +68,12 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
             Place("Members", "group", "admin:teams_membership_changelist", "teams.view_membership"),
             Place("API keys", "key", "admin:teams_apikey_changelist", "teams.view_apikey"),
             Place("Telegram", "send", "admin:teams_telegramchat_changelist", "teams.view_telegramchat"),
+            Place(
+                "Connections",
+                "link",
+                "admin:teams_connectedaccount_changelist",
+                "teams.view_connectedaccount",
+            ),
             Place("Organization", "domain", "admin:teams_organization_changelist", "teams.view_organization"),
             Place("Settings", "tune", "admin:settings", "core.change_organizationsettings"),
         ),

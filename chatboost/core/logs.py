@@ -18,10 +18,12 @@ _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 
 # Addresses in which a secret lets somebody in: invites, new passwords, proofs of an e-mail address; and
-# queries with one, such as a file's `token` and Meta's `hub.verify_token`.
+# queries with one, such as a file's `token` and Meta's `hub.verify_token`; and what Google sends a browser
+# back with.
 _SECRET = re.compile(
     r"(/accounts/(?:invite|confirm-email|password/reset/key)/|/team/invitations/)[^/\s\"'?]{16,}"
-    r"|([?&][\w.%]*token=)[^&\s\"']+",
+    r"|([?&][\w.%]*token=)[^&\s\"']+"
+    r"|(/oauth2callback/?\?)[^\s\"']+",
     re.IGNORECASE,
 )
 
@@ -62,7 +64,7 @@ def indented_traceback(stream: TextIO, exc_info: _ExcInfo) -> None:
 
 
 def _hidden(text: str) -> str:
-    return _SECRET.sub(r"\1\2•••", text)
+    return _SECRET.sub(r"\1\2\3•••", text)
 
 
 def _escape(found: re.Match[str]) -> str:

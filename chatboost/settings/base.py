@@ -302,6 +302,12 @@ GOOGLE_SIGN_IN_CLIENT_ID = env.str("GOOGLE_SIGN_IN_CLIENT_ID", default="")
 GOOGLE_SIGN_IN_CLIENT_SECRET = env.str("GOOGLE_SIGN_IN_CLIENT_SECRET", default="")
 GOOGLE_AUTHORIZE_URL = env.str("GOOGLE_AUTHORIZE_URL", default="https://accounts.google.com/o/oauth2/v2/auth")
 GOOGLE_TOKEN_URL = env.str("GOOGLE_TOKEN_URL", default="https://oauth2.googleapis.com/token")
+GOOGLE_REVOKE_URL = env.str("GOOGLE_REVOKE_URL", default="https://oauth2.googleapis.com/revoke")
+GOOGLE_API_ROOT = env.str("GOOGLE_API_ROOT", default="https://www.googleapis.com/")
+# Accounts at Google that organizations connect, where both are set. Not the pair above by default: its
+# registration may know no other redirect address, and the person would find that out at Google.
+GOOGLE_CLIENT_ID = env.str("GOOGLE_CLIENT_ID", default="")
+GOOGLE_CLIENT_SECRET = env.str("GOOGLE_CLIENT_SECRET", default="")
 SOCIALACCOUNT_ADAPTER = "teams.google.adapter.GoogleAccountAdapter"
 # Google answers for the addresses that it has verified; the adapter says which accounts that may open.
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = True

@@ -3,8 +3,9 @@
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from chatboost.core.api.routers import Router
-from teams.api import accounts, audit, invites, members, organizations
+from teams.api import accounts, audit, consent, invites, members, organizations
 from teams.api.api_keys import ApiKeyViewSet
+from teams.api.connections import ConnectionViewSet
 from teams.api.notifications import NotificationViewSet
 
 router = Router()
@@ -15,6 +16,7 @@ router.register(
     basename="team-member",
 )
 router.register("team/api-keys", ApiKeyViewSet, basename="team-api-key")
+router.register("team/connections", ConnectionViewSet, basename="team-connection")
 router.register("notifications", NotificationViewSet, basename="notification")
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -59,6 +61,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
         invites.AcceptView.as_view(),
         name="team-invitation-accept",
     ),
+    re_path(r"^authorize/?$", consent.AuthorizeView.as_view(), name="authorize"),
+    re_path(r"^oauth2callback/?$", consent.CallbackView.as_view(), name="oauth2callback"),
     re_path(r"^team/roles/?$", organizations.RolesView.as_view(), name="team-roles"),
     path("", include(router.urls)),
 ]

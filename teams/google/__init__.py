@@ -1,4 +1,4 @@
-"""Sign-in with Google."""
+"""Sign-in with Google, and the way there."""
 
 from urllib.parse import urlsplit
 
@@ -14,5 +14,10 @@ def is_offered() -> bool:
 def allow_form(response: HttpResponseBase) -> None:
     """Let a page's button lead to Google: browsers hold redirects of a form to the page's policy."""
     if is_offered():
-        parts = urlsplit(settings.GOOGLE_AUTHORIZE_URL)
-        response._csp_update = {"form-action": [f"{parts.scheme}://{parts.netloc}"]}  # type: ignore[attr-defined]
+        let_forms_lead_there(response)
+
+
+def let_forms_lead_there(response: HttpResponseBase) -> None:
+    """Let the forms of a page end at Google, whatever they are for."""
+    parts = urlsplit(settings.GOOGLE_AUTHORIZE_URL)
+    response._csp_update = {"form-action": [f"{parts.scheme}://{parts.netloc}"]}  # type: ignore[attr-defined]

@@ -1,6 +1,7 @@
 """Users, organizations, memberships, invites, API keys, notifications."""
 
 from teams.models.api_key import ApiKey
+from teams.models.connection import AccountKind, AccountState, ConnectedAccount, OAuthState, Purpose
 from teams.models.invite import Invite, InviteState
 from teams.models.limit import OrganizationLimit
 from teams.models.notification import (
@@ -23,7 +24,10 @@ from teams.models.telegram import (
 from teams.models.user import User
 
 __all__ = [
+    "AccountKind",
+    "AccountState",
     "ApiKey",
+    "ConnectedAccount",
     "HostedOrganization",
     "Inbox",
     "Invite",
@@ -33,8 +37,10 @@ __all__ = [
     "Notification",
     "NotificationPreference",
     "NotificationType",
+    "OAuthState",
     "Organization",
     "OrganizationLimit",
+    "Purpose",
     "Severity",
     "TelegramBoard",
     "TelegramBoardState",

@@ -25,7 +25,7 @@ TONES: dict[str, str] = {
     **dict.fromkeys(("running", "sending", "leased", "pending", "processing"), "info"),
     **dict.fromkeys(("waiting_input", "waiting_timer", "waiting_webhook"), "info"),
     # Went well, or works.
-    **dict.fromkeys(("active", "ok", "done", "completed", "accepted", "answered"), "success"),
+    **dict.fromkeys(("active", "ok", "done", "completed", "accepted", "answered", "connected"), "success"),
     **dict.fromkeys(("sent", "delivered", "read"), "success"),
     # Worth a look.
     **dict.fromkeys(("unknown", "interrupted", "expired", "partial"), "warning"),
