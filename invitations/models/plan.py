@@ -18,6 +18,14 @@ class Plan(OrganizationModel):
         help_text="Empty: the layout that comes with ChatBoost.",
     )
     storage = models.CharField(max_length=10, choices=StorageKind, default=StorageKind.LOCAL)
+    account = models.ForeignKey(
+        "teams.ConnectedAccount",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Whose Google Drive.",
+    )
     lucky_mode = models.CharField(
         "lucky numbers", max_length=12, choices=LuckyMode, default=LuckyMode.SEQUENTIAL
     )
