@@ -248,7 +248,7 @@ def _insert(notes: Iterable[Note]) -> dict[tuple[int, str], TelegramMessage]:
             created_at=now,
         )
         first.setdefault((note.organization.pk, note.key), message)
-    columns = [field.column for field in TelegramMessage._meta.concrete_fields if not field.primary_key]
+    columns = [field.attname for field in TelegramMessage._meta.concrete_fields if not field.primary_key]
     inserted = rows.insert(
         TelegramMessage,
         [{column: getattr(message, column) for column in columns} for message in first.values()],

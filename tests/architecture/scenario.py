@@ -44,7 +44,7 @@ from flows.models import Execution, WebhookDelivery
 from flows.services import executions
 from teams.jobs import EXPORT_AUDIT
 from teams.models import NotificationType, Organization, User
-from teams.notifications import announcements, notify
+from teams.notifications import announcements, notify, telegrams
 from teams.services import deletion, organizations
 from tests.architecture.replay import Replay
 from tests.compression import batches
@@ -193,6 +193,7 @@ def play(replay: Replay, world: World) -> None:
         _change_contacts,
         _mail_and_export,
         _announce,
+        _go_on,
         _compress,
         _delete_an_organization,
         _chat_in_the_simulator,
@@ -319,6 +320,12 @@ def _announce(world: World) -> None:
         object=contact,
     )
     contacts.erase(contact)
+    telegrams.board(organization, "progress", "Half of it is done")
+
+
+def _go_on(world: World) -> None:
+    """Change what the chat reads."""
+    telegrams.board(_organization(), "progress", "All of it is done")
 
 
 def _compress(world: World) -> None:
