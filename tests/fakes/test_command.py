@@ -5,13 +5,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from chatboost.messaging.providers.base import Accepted
 from chatboost.messaging.providers.whatsapp import WhatsAppProvider
+from teams.providers.base import Sent
+from teams.providers.telegram import TelegramBot
 from tests.fakes.receiver import WebhookReceiver
+from tests.fakes.telegram import TOKEN
 from tests.messaging.provider_messages import credentials, outbound
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,6 +73,22 @@ def test_graph_plays_a_script_from_a_file(start: Start, tmp_path: Path) -> None:
     outcome = WhatsAppProvider(credentials(process.stdout.readline().strip())).send(outbound())
 
     assert outcome.error.code == 131047
+
+
+def test_telegram_serves_and_tells_what_was_done(start: Start, tmp_path: Path) -> None:
+    effects = tmp_path / "effects.jsonl"
+    process = start("telegram", "--chat", "5", "--effects", str(effects))
+    assert process.stdout is not None
+    url = process.stdout.readline().strip()
+    bot = TelegramBot(TOKEN, base_url=url, deadline=timedelta(seconds=5))
+
+    assert bot.send("5", "Hello") == Sent("1")
+    process.send_signal(signal.SIGTERM)
+
+    assert process.wait(10) == 0
+    assert [json.loads(line)["text"] for line in effects.read_text(encoding="utf-8").splitlines()] == [
+        "Hello"
+    ]
 
 
 @pytest.mark.parametrize("arguments", [(), ("pigeon",)])
