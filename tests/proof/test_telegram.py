@@ -1,4 +1,4 @@
-"""Workers killed around Telegram calls: no text lost, few doubled and all counted, one board that is right."""
+"""Workers killed around Telegram calls: what is lost is listed, what is doubled counted, a board is right."""
 
 import json
 import os
@@ -31,7 +31,9 @@ PATIENCE = 90.0
 
 
 @pytest.mark.parametrize("database", databases())
-def test_killed_workers_lose_nothing_and_double_only_what_is_counted(database: str, tmp_path: Path) -> None:
+def test_killed_workers_lose_only_what_is_listed_and_double_only_what_is_counted(
+    database: str, tmp_path: Path
+) -> None:
     with (
         TelegramFake(chats=[CHAT]) as fake,
         installation(
@@ -57,7 +59,9 @@ def test_killed_workers_lose_nothing_and_double_only_what_is_counted(database: s
     sent = Counter(each["text"] for each in effects if each["method"] == "sendMessage")
     boards = [text for text in sent if not text.startswith("text ")]
     texts = {text: count for text, count in sent.items() if text.startswith("text ")}
-    assert set(texts) == {f"text {number}" for number in range(1, kills + 1)}
+    lost = {f"text {number}" for number in range(1, kills + 1)} - set(texts)
+    # Killed over twice, and so left alone, whether it went or not.
+    assert len(lost) <= state["messages"].get("unknown", 0)
     doubled = sum(count - 1 for count in texts.values()) + sum(sent[text] for text in boards) - 1
     assert doubled <= state["repeated"] <= kills
     assert [board["state"] for board in state["boards"]] == ["current"]
