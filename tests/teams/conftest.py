@@ -1,6 +1,7 @@
 """Fixtures of the teams' tests: a clean cache, since limits live there, and signed-in callers."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,11 +11,16 @@ from channels.layers import channel_layers
 from django.core.cache import cache
 from rest_framework.test import APIClient
 
-from chatboost.core import live
+from chatboost.core import clock, live
 from teams.consumers import Live
-from teams.models import Organization, User
+from teams.models import Organization, TelegramBoard, TelegramChat, User
+from teams.roles import Role
+from teams.services import telegram
 from tests import factories
 from tests.core.cache_server import CacheServer, cache_server
+from tests.fakes.telegram import CHAT, TOKEN, TelegramFake
+from tests.teams.boards import KINDS, say
+from tests.teams.notices import work_until_quiet
 from tests.teams.socket_client import HOST, ORIGIN, Header, SocketClient
 
 PASSWORD = "correct horse battery"
@@ -122,3 +128,32 @@ def real_layer(settings: Any, layer_url: str) -> None:
     settings.CHANNEL_LAYERS = {
         "default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": hosts}}
     }
+
+
+@pytest.fixture
+def fake(settings: Any) -> Iterator[TelegramFake]:
+    with TelegramFake() as running:
+        settings.TELEGRAM_API_URL = running.url
+        settings.VENDOR_DEADLINE = timedelta(seconds=1)
+        # Redis has a clock of its own, which no test can move: the pace is counted in the database.
+        settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+        yield running
+
+
+@pytest.fixture
+def admin(organization: Organization) -> User:
+    return factories.member(organization, Role.ADMIN)
+
+
+@pytest.fixture
+def chat(fake: TelegramFake, organization: Organization, admin: User) -> TelegramChat:
+    return telegram.save(organization=organization, bot_token=TOKEN, chat_id=CHAT, actor=admin)
+
+
+@pytest.fixture
+def shown(chat: TelegramChat, organization: Organization) -> TelegramBoard:
+    """A board that stands in the chat and says "one"."""
+    board = say(organization, "one", clock.now() - timedelta(minutes=1))
+    work_until_quiet(KINDS)
+    board.refresh_from_db()
+    return board
