@@ -1,0 +1,300 @@
+"""Batches: planned, started, paused, resumed, cancelled, tried again.
+
+Locks are taken in one order: source, batch, invitations.
+"""
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from django.db import transaction
+
+from chatboost.core import audit, clock, files, live
+from chatboost.core.errors import ValidationFailed
+from chatboost.core.jobs import lifecycle
+from chatboost.core.work import queue as work
+from invitations.choices import (
+    ALLOWED_TRANSITIONS,
+    OPEN,
+    UNFINISHED,
+    BatchState,
+    InvitationState,
+    Origin,
+)
+from invitations.errors import NotNow
+from invitations.models import Invitation, InvitationBatch, InvitationSource
+from invitations.services import completion, layouts, lucky, notices, people, steps
+from teams import limits
+
+FETCH_KIND: Final = "invitations.fetch"
+# What a source says for its batches, and a draft for itself.
+PLAN: Final = (
+    *("layout", "storage", "notices"),
+    *("lucky_mode", "lucky_first", "lucky_last", "lucky_digits"),
+)
+CHANGEABLE: Final = (*PLAN, "name", "changed_since")
+
+
+@transaction.atomic
+def create(
+    *,
+    source: InvitationSource,
+    name: str = "",
+    is_dry_run: bool = False,
+    changed_since: datetime | None = None,
+    origin: str = Origin.PERSON,
+    actor: Any | None = None,
+    **plan: Any,
+) -> InvitationBatch:
+    """Plan a run through a source's contacts; what `plan` (PLAN) does not say is as the source has it.
+
+    Raises: ValidationFailed (`invalid_range, foreign_layout`).
+    """
+    actor_id = getattr(actor, "pk", None)
+    batch = InvitationBatch(
+        organization_id=source.organization_id,
+        source=source,
+        name=name or _name_of(source, is_dry_run),
+        is_dry_run=is_dry_run,
+        changed_since=changed_since,
+        origin=origin,
+        lucky_seed=secrets.randbits(63),
+        actor_id=actor_id if isinstance(actor_id, int) else None,
+        actor_label=lifecycle.label_of(actor),
+        created_at=clock.now(),
+    )
+    for field in PLAN:
+        setattr(batch, field, plan.pop(field, getattr(source, field)))
+    _refuse_unknown(plan)
+    _check(batch)
+    batch.save()
+    audit.record(actor=actor, verb="invitation_batch.created", object=batch)
+    return batch
+
+
+@transaction.atomic
+def change(batch: InvitationBatch, *, actor: Any | None = None, **fields: Any) -> InvitationBatch:
+    """Change a draft (CHANGEABLE), or the name of any batch. Raises: as `create`, NotNow (`not_a_draft`)."""
+    _refuse_unknown({field: value for field, value in fields.items() if field not in CHANGEABLE})
+    row = lock(batch)
+    changes = audit.changes_of(row, **fields)
+    if row.state != BatchState.DRAFT and changes.keys() - {"name"}:
+        raise NotNow("Only a draft can be changed; any batch can get another name.", code="not_a_draft")
+    for field in changes:
+        setattr(row, field, fields[field])
+    _check(row)
+    row.save(update_fields=[*changes])
+    if changes:
+        audit.record(actor=actor, verb="invitation_batch.changed", object=row, changes=changes)
+        live.changed(f"invitation_batch:{row.pk}")
+    return row
+
+
+@transaction.atomic
+def start(batch: InvitationBatch, *, actor: Any | None = None) -> InvitationBatch:
+    """Begin a draft: with its layout's latest version, from the source's first contact.
+
+    Raises: NotNow (`not_a_draft, source_disabled, source_refused, template_unusable`), Conflict
+        (`limit_reached`).
+    """
+    # Before any other lock: the organization's row is the lock of its limits.
+    limits.check(batch.organization, "invitation_batches")
+    source, row = people.lock(batch)
+    if row.state != BatchState.DRAFT:
+        raise NotNow(f"The batch is {_word(row)} already.", code="not_a_draft")
+    if not source.is_enabled:
+        raise NotNow("The source is switched off.", code="source_disabled")
+    if source.error:
+        raise NotNow(f"The source refuses us: {source.error}", code="source_refused")
+    row.layout_version = layouts.latest(row.organization, row.layout)
+    row.state, row.started_at = BatchState.RUNNING, clock.now()
+    row.save(update_fields=["layout_version", "state", "started_at"])
+    owe_fetch(row)
+    audit.record(actor=actor, verb="invitation_batch.started", object=row)
+    _changed(row)
+    return row
+
+
+@transaction.atomic
+def dry_run(*, source: InvitationSource, actor: Any | None = None, **fields: Any) -> InvitationBatch:
+    """Make the cards of the first five contacts, and upload nothing. Raises: as `create` and `start`."""
+    return start(create(source=source, is_dry_run=True, actor=actor, **fields), actor=actor)
+
+
+@transaction.atomic
+def pause(batch: InvitationBatch, *, actor: Any | None = None) -> InvitationBatch:
+    """Let nothing new begin; what is being done ends. Raises: NotNow (`not_running`)."""
+    row = lock(batch)
+    if row.state != BatchState.RUNNING:
+        raise NotNow(f"The batch is {_word(row)}.", code="not_running")
+    row.state = BatchState.PAUSED
+    row.save(update_fields=["state"])
+    audit.record(actor=actor, verb="invitation_batch.paused", object=row)
+    _changed(row)
+    return row
+
+
+@transaction.atomic
+def resume(batch: InvitationBatch, *, actor: Any | None = None) -> InvitationBatch:
+    """Go on where it was paused. Raises: NotNow (`not_paused`)."""
+    row = lock(batch)
+    if row.state != BatchState.PAUSED:
+        raise NotNow(f"The batch is {_word(row)}.", code="not_paused")
+    row.state = BatchState.RUNNING
+    row.save(update_fields=["state"])
+    if not row.is_fetched:
+        owe_fetch(row)
+    steps.begin(_with_batch(row, Invitation.objects.filter(batch=row, state__in=OPEN)))
+    audit.record(actor=actor, verb="invitation_batch.resumed", object=row)
+    # The last invitation may have ended meanwhile.
+    completion.advance(row)
+    return row
+
+
+@transaction.atomic
+def cancel(batch: InvitationBatch, *, actor: Any | None = None) -> InvitationBatch:
+    """End a batch now. What is done stays; what runs is dropped when it ends.
+
+    Raises: NotNow (`already_finished`).
+    """
+    row = lock(batch)
+    if BatchState.CANCELLED not in ALLOWED_TRANSITIONS[row.state]:
+        raise NotNow(f"The batch is {_word(row)} already.", code="already_finished")
+    now = clock.now()
+    Invitation.objects.filter(batch=row, state__in=OPEN).update(
+        state=InvitationState.CANCELLED, finished_at=now
+    )
+    row.state, row.finished_at = BatchState.CANCELLED, now
+    row.save(update_fields=["state", "finished_at"])
+    audit.record(actor=actor, verb="invitation_batch.cancelled", object=row)
+    _changed(row)
+    return row
+
+
+@transaction.atomic
+def retry_failed(batch: InvitationBatch, *, actor: Any | None = None) -> InvitationBatch:
+    """Try again what failed, each from the step that failed; and fetching, where that did.
+
+    Left out: who has another standing invitation by now, and who got no lucky number.
+
+    Raises: NotNow (`nothing_failed`).
+    """
+    source, row = people.lock(batch)
+    is_open = row.state == BatchState.RUNNING or BatchState.RUNNING in ALLOWED_TRANSITIONS[row.state]
+    failed = _retriable(source, row) if is_open and row.state not in _AT_REST else []
+    if not failed and not (is_open and row.fetch_error):
+        raise NotNow("There is nothing to try again.", code="nothing_failed")
+    audit.record(
+        actor=actor, verb="invitation_batch.retried", object=row, changes={"failed": (len(failed), 0)}
+    )
+    reopen(row, failed)
+    if row.fetch_error and not row.is_fetched:
+        owe_fetch(row)
+    row.fetch_error = ""
+    row.save(update_fields=["fetch_error"])
+    return row
+
+
+@transaction.atomic
+def delete(batch: InvitationBatch, *, actor: Any | None = None) -> None:
+    """Remove a batch with its invitations, and the cards kept here: their links lead nowhere then.
+
+    Raises: NotNow (`still_running`).
+    """
+    row = lock(batch)
+    if row.state in UNFINISHED:
+        raise NotNow("Cancel the batch first.", code="still_running")
+    audit.record(actor=actor, verb="invitation_batch.deleted", object=row)
+    give_up_files(Invitation.objects.filter(batch=row))
+    row.delete()
+
+
+def reopen(batch: InvitationBatch, failed: Sequence[Invitation]) -> None:
+    """Have failed invitations of a locked batch done again from where they failed; it runs again."""
+    completion.reopen(batch, failed)
+    for invitation in failed:
+        invitation.state, invitation.finished_at = InvitationState.PENDING, None
+        invitation.error_code = invitation.error_detail = ""
+    Invitation.objects.filter(pk__in=[invitation.pk for invitation in failed]).update(
+        state=InvitationState.PENDING, finished_at=None, error_code="", error_detail=""
+    )
+    steps.begin(failed)
+
+
+def owe_fetch(batch: InvitationBatch) -> None:
+    """Owe the next page of contacts, in the caller's transaction. One waits at most."""
+    work.enqueue(
+        work.Order(
+            kind=FETCH_KIND,
+            subject_id=batch.pk,
+            organization_id=batch.organization_id,
+            queue=steps.MAINTENANCE,
+            lane=f"invitation_batch:{batch.pk}",
+            dedupe_key=str(batch.pk),
+        )
+    )
+
+
+def lock(batch: InvitationBatch) -> InvitationBatch:
+    """Return the row, locked until the transaction ends."""
+    own = InvitationBatch.objects.for_organization(batch.organization_id)
+    row: InvitationBatch = own.select_for_update(no_key=True).get(pk=batch.pk)
+    return row
+
+
+def give_up_files(invitations: Any) -> None:
+    """Have the pictures of these invitations (a queryset) removed, in the caller's transaction."""
+    columns = invitations.values_list("photo_uuid", "card_uuid", "thumbnail_uuid")
+    files.give_up([uuid for row in columns for uuid in row if uuid is not None])
+
+
+# Neither running nor over.
+_AT_REST: Final = (BatchState.DRAFT, BatchState.PAUSED)
+
+
+def _retriable(source: InvitationSource, batch: InvitationBatch) -> list[Invitation]:
+    rows = Invitation.objects.filter(batch=batch, state=InvitationState.FAILED)
+    failed = list(rows.exclude(error_code=lucky.RANGE_EXHAUSTED).defer("values").order_by("id"))
+    if not batch.is_dry_run:
+        taken = people.standing(source, [invitation.external_id for invitation in failed])
+        failed = [invitation for invitation in failed if invitation.external_id not in taken]
+    return _with_batch(batch, failed)
+
+
+def _with_batch(batch: InvitationBatch, invitations: Any) -> list[Invitation]:
+    """Return invitations that know the locked batch, so that nobody fetches it again."""
+    found = list(invitations)
+    for invitation in found:
+        invitation.batch = batch
+    return found
+
+
+def _check(batch: InvitationBatch) -> None:
+    """Refuse a plan that can't be carried out. Raises: ValidationFailed, ValidationError."""
+    if batch.lucky_first > batch.lucky_last:
+        message = "The last number is smaller than the first."
+        raise ValidationFailed(message, code="invalid_range", errors={"lucky_last": [message]})
+    if batch.layout is not None and batch.layout.organization_id != batch.organization_id:
+        message = "No such layout."
+        raise ValidationFailed(message, code="foreign_layout", errors={"layout": [message]})
+    batch.full_clean(validate_unique=False, validate_constraints=False)
+
+
+def _refuse_unknown(fields: Any) -> None:
+    if fields:
+        raise TypeError(f"no such field of a batch: {', '.join(sorted(fields))}")
+
+
+def _changed(batch: InvitationBatch) -> None:
+    live.changed(f"invitation_batch:{batch.pk}")
+    notices.show(batch)
+
+
+def _name_of(source: InvitationSource, is_dry_run: bool) -> str:
+    what = "dry run, " if is_dry_run else ""
+    return f"{source.name[:100]}, {what}{clock.now():%Y-%m-%d %H:%M}"
+
+
+def _word(batch: InvitationBatch) -> str:
+    return str(batch.get_state_display()).lower()
