@@ -1,0 +1,199 @@
+"""What a batch needs at Google Drive before its cards can go there: ids, and a folder.
+
+Ids are made first and committed: whatever is created then has a name that was known before, and a repeat creates
+no second one.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from django.db.models import QuerySet
+
+from chatboost.core import live
+from chatboost.core.db import rows
+from chatboost.core.work import finish
+from chatboost.core.work import queue as work
+from chatboost.core.work.kinds import Decision, Defer, Done, EffectKind, Item, Retry
+from invitations import providers
+from invitations.choices import OPEN, BatchState, Step, StorageKind
+from invitations.models import Invitation, InvitationBatch
+from invitations.providers.base import Storage
+from invitations.services import health, steps
+from invitations.services.health import Peer, Report
+from invitations.work import waiting
+from invitations.work.book import Book, locked_batches
+from invitations.work.outcomes import Failure, Held, attempted, turn
+
+KIND: Final = "invitations.drive"
+# Google makes a thousand ids a call.
+MAX_IDS: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One call: so many ids, or, without any, the folder."""
+
+    batch_id: int
+    peer: Peer
+    storage: Storage = field(repr=False)
+    count: int
+    folder_id: str
+    folder_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What came: ids, or the folder's address."""
+
+    ids: tuple[str, ...] = ()
+    folder_url: str = ""
+
+
+def owe(batch: InvitationBatch, run_at: datetime | None = None) -> None:
+    """Owe a batch its place at Drive, in the caller's transaction. One waits at most."""
+    work.enqueue(
+        work.Order(
+            kind=KIND,
+            subject_id=batch.pk,
+            organization_id=batch.organization_id,
+            queue=steps.MEDIA,
+            lane=f"invitation_batch:drive:{batch.pk}",
+            priority=40,
+            run_at=run_at,
+            dedupe_key=str(batch.pk),
+        )
+    )
+
+
+class DriveKind(EffectKind[Intent, Made | Failure | Held]):
+    """Prepares a batch's place at Drive, call by call."""
+
+    name = KIND
+
+    def prepare(self, items: Sequence[Item]) -> Mapping[int, Intent | Decision]:
+        """Say what is missing."""
+        held = finish.still_held(items)
+        decisions: dict[int, Intent | Decision] = {item.id: Done() for item in items}
+        found = InvitationBatch.objects.filter(pk__in=[item.subject_id for item in held])
+        peers = [_peer(row) for row in found.select_related("account")]
+        verdicts = health.look([peer for peer in peers if peer is not None])
+        batches = locked_batches(item.subject_id for item in held)
+        for item in held:
+            batch = batches.get(item.subject_id)
+            if batch is not None and batch.state == BatchState.RUNNING and _is_for_drive(batch):
+                decisions[item.id] = _prepared(batch, verdicts)
+        return decisions
+
+    def call(self, intent: Intent) -> Made | Failure | Held:
+        """Make ids, or the folder under its id: one that is there counts."""
+        return attempted(lambda: _make(intent))
+
+    def settle(
+        self, results: Sequence[tuple[Item, Intent, Made | Failure | Held | Exception]]
+    ) -> Mapping[int, Decision]:
+        """Keep what came, and owe what is still missing."""
+        held = {item.id for item in finish.still_held([item for item, _, _ in results])}
+        left = health.learn([_report(intent, outcome) for _, intent, outcome in results])
+        batches = locked_batches(intent.batch_id for _, intent, _ in results)
+        decisions: dict[int, Decision] = {}
+        for item, intent, outcome in results:
+            batch = batches.get(intent.batch_id)
+            if isinstance(outcome, Exception):
+                decisions[item.id] = Retry(f"{type(outcome).__name__}: {outcome}")
+            elif batch is None or item.id not in held:
+                decisions[item.id] = Done()
+            else:
+                decisions[item.id] = _settled(item, batch, outcome)
+        for tell in left:
+            tell()
+        return decisions
+
+    def on_dead(self, subject_ids: Sequence[int]) -> None:
+        """End the cards that wait for a place."""
+        for batch_id in subject_ids:
+            _fail_waiting(batch_id, Failure(code="given_up", message="Google Drive could not be prepared."))
+
+
+def _is_for_drive(batch: InvitationBatch) -> bool:
+    return bool(batch.storage == StorageKind.DRIVE and not batch.is_dry_run)
+
+
+def _peer(batch: InvitationBatch) -> Peer | None:
+    return health.of_account(batch.account) if batch.account is not None else None
+
+
+def _prepared(batch: InvitationBatch, verdicts: Mapping[Peer, health.Verdict]) -> Intent | Decision:
+    count = 0 if batch.folder_id else 1
+    count = min(MAX_IDS, count + _without_id(batch)[:MAX_IDS].count())
+    if not count and batch.folder_url:
+        return Done()
+    peer = _peer(batch)
+    if peer is None:
+        _fail_waiting(batch.pk, Failure(code="no_account", message="No Google account is connected."))
+        return Done()
+    verdict = verdicts.get(peer, health.Verdict())
+    if verdict.is_refused:
+        owe(batch, waiting.later())
+        return Done()
+    if verdict.allowed == 0 and verdict.until is not None:
+        return Defer(verdict.until)
+    return Intent(batch.pk, peer, providers.storage_of(batch), count, batch.folder_id, batch.name)
+
+
+def _make(intent: Intent) -> Made:
+    with turn(intent.peer):
+        if intent.count:
+            return Made(ids=tuple(intent.storage.generate_ids(intent.count)))
+        return Made(folder_url=intent.storage.create_folder(intent.folder_id, intent.folder_name, ""))
+
+
+def _report(intent: Intent, outcome: Any) -> Report:
+    error = outcome.error if isinstance(outcome, Failure) else None
+    return Report(intent.peer, error, is_call=not isinstance(outcome, Held | Exception))
+
+
+def _settled(item: Item, batch: InvitationBatch, outcome: Made | Failure | Held) -> Decision:
+    if isinstance(outcome, Made):
+        _keep(batch, outcome)
+        return Done()
+    if isinstance(outcome, Failure) and outcome.is_refused:
+        owe(batch, waiting.later())
+        return Done()
+    is_over = isinstance(outcome, Failure) and (not outcome.is_passing or waiting.is_too_old(item))
+    if isinstance(outcome, Failure) and is_over:
+        _fail_waiting(batch.pk, outcome)
+        return Done()
+    return waiting.put_off(outcome)
+
+
+def _keep(batch: InvitationBatch, made: Made) -> None:
+    ids = list(made.ids)
+    if ids and not batch.folder_id:
+        batch.folder_id = ids.pop()
+    if made.folder_url:
+        batch.folder_url = made.folder_url[:500]
+    batch.save(update_fields=["folder_id", "folder_url"])
+    waiting_ = list(_without_id(batch).order_by("id")[: len(ids)]) if ids else []
+    for invitation, id_ in zip(waiting_, ids, strict=False):
+        invitation.drive_id = id_
+    rows.update(waiting_, ["drive_id"])
+    if made.folder_url:
+        live.changed(f"invitation_batch:{batch.pk}")
+    owe(batch)
+
+
+def _without_id(batch: InvitationBatch) -> QuerySet[Any]:
+    found: QuerySet[Any] = Invitation.objects.filter(batch=batch, drive_id="", state__in=["pending", "running"])
+    return found
+
+
+def _fail_waiting(batch_id: int, failure: Failure) -> None:
+    """End the cards that wait for their place; those behind them ask for one again, and hear the same."""
+    at_upload = Invitation.objects.filter(batch=batch_id, state__in=OPEN, step=Step.UPLOAD)
+    book = Book(Step.UPLOAD, at_upload.values_list("pk", flat=True))
+    for invitation in book.invitations.values():
+        if book.at_step(invitation.pk) is not None:
+            book.fail(invitation, failure.code, failure.message)
+    book.close()

@@ -1,0 +1,119 @@
+"""The upload: the card goes to Google Drive under an id that was known before, or stays here; then it has a link."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from invitations import drawing, providers
+from invitations.choices import Step, StorageKind
+from invitations.models import Invitation
+from invitations.providers.base import Storage
+from invitations.services import health
+from invitations.services.health import Peer
+from invitations.services.notices import Moment
+from invitations.work import drive, stepping, stored
+from invitations.work.book import Book
+from invitations.work.outcomes import NOT_READ, Failure, Held, attempted, turn
+from invitations.work.stepping import StepKind
+from invitations.work.stored import Place
+
+_EXTENSIONS: Final = {"image/jpeg": "jpg", "image/png": "png"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent(stepping.Intent):
+    """One card to upload; `is_there`: another card is under its id already, whose place it takes."""
+
+    storage: Storage = field(repr=False)
+    drive_id: str
+    folder_id: str
+    name: str
+    card: Place
+    media_type: str
+    run_id: str
+    is_there: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """A card that is at Drive, and the link that anybody can open."""
+
+    link: str
+
+
+class UploadKind(StepKind[Intent, Uploaded]):
+    """Uploads cards."""
+
+    name = "invitations.upload"
+    step = Step.UPLOAD
+
+    def without_call(self, book: Book, invitation: Invitation) -> bool:
+        """Have a card that is kept here be found at its page."""
+        if invitation.batch.storage == StorageKind.DRIVE:
+            return False
+        invitation.link = drawing.card_url(invitation)
+        book.tell(invitation, Moment.UPLOADED)
+        book.done(invitation, external_id=str(invitation.uuid))
+        return True
+
+    def peer(self, invitation: Invitation) -> Peer | None:
+        """Return the account."""
+        if invitation.batch.storage != StorageKind.DRIVE or invitation.batch.account is None:
+            return None
+        return health.of_account(invitation.batch.account)
+
+    def is_ready(self, book: Book, invitation: Invitation) -> bool:
+        """Wait for the card's id and the batch's folder."""
+        if invitation.drive_id and invitation.batch.folder_url:
+            return True
+        drive.owe(invitation.batch)
+        return False
+
+    def intents(self, invitations: Sequence[Invitation]) -> Mapping[int, Intent]:
+        """Find the cards."""
+        batches = {row.batch_id: row.batch for row in invitations}
+        storages = {pk: providers.storage_of(batch) for pk, batch in batches.items()}
+        places = stored.places_of([row.card_uuid for row in invitations])
+        return {
+            row.pk: Intent(
+                invitation_id=row.pk,
+                peer=self.peer(row),
+                storage=storages[row.batch_id],
+                drive_id=row.drive_id,
+                folder_id=row.batch.folder_id,
+                name=f"{row.name or row.email or 'invitation'}.{_EXTENSIONS.get(row.card_media_type, 'bin')}",
+                card=places[row.card_uuid],
+                media_type=row.card_media_type,
+                run_id=str(row.uuid),
+                is_there=row.is_on_drive,
+            )
+            for row in invitations
+        }
+
+    def call(self, intent: Intent) -> Uploaded | Failure | Held:
+        """Upload and share it. What was done before under its id is done."""
+        try:
+            content = stored.read(intent.card)
+        except stored.NotRead:
+            return NOT_READ
+        return attempted(lambda: _upload(intent, content))
+
+    def keep(self, book: Book, invitation: Invitation, intent: Intent, success: Uploaded) -> None:
+        """Keep the link; one that was handed out stays."""
+        invitation.is_on_drive = True
+        invitation.link = invitation.link or success.link
+        book.tell(invitation, Moment.UPLOADED)
+        book.done(invitation, external_id=intent.drive_id)
+
+
+def _upload(intent: Intent, content: bytes) -> Uploaded:
+    assert intent.peer is not None
+    with turn(intent.peer):
+        if intent.is_there:
+            intent.storage.replace(intent.drive_id, intent.name, content, intent.media_type)
+        else:
+            intent.storage.upload(
+                intent.drive_id, intent.folder_id, intent.name, content, intent.media_type, intent.run_id
+            )
+    with turn(intent.peer):
+        return Uploaded(intent.storage.share(intent.drive_id))
