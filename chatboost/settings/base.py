@@ -345,19 +345,8 @@ COMPRESSION_WEBHOOK_SECRET = env.str("COMPRESSION_WEBHOOK_SECRET", default="")
 # Draws and serves the pictures of the demo, and lets them, alone, be fetched from this machine.
 COMPRESSION_DEMO_PICTURES = env.bool("COMPRESSION_DEMO_PICTURES", default=False)
 
-# Invitations. The Mautic of whoever runs the installation: sources that they make begin with it, nobody's else.
-MAUTIC_API_URL = env.str("MAUTIC_API_URL", default="").rstrip("/")
-MAUTIC_AUTH = env.str("MAUTIC_AUTH", default="")
-MAUTIC_DEADLINE = timedelta(seconds=env.float("MAUTIC_DEADLINE_SECONDS", default=20))
-# A picture on this machine: the background of the layout that comes with ChatBoost.
+# Invitations: the picture that an organization's first layout is drawn upon.
 INVITATION_TEMPLATE = env.str("INVITATION_TEMPLATE", default="")
-# Fetching a photo, with all its redirects.
-INVITATION_PHOTO_DEADLINE = timedelta(seconds=10)
-INVITATION_PHOTO_MAX_BYTES = 25 * 1024 * 1024
-# The largest table of people (bytes, also of an Excel file, unpacked), and the most rows in it.
-INVITATION_MAX_BYTES = 10 * 1024 * 1024
-INVITATION_MAX_ROWS = 20_000
-
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 
 LANGUAGE_CODE = "en"

@@ -34,6 +34,8 @@ PLAN: Final = (
     *("lucky_mode", "lucky_first", "lucky_last", "lucky_digits"),
 )
 CHANGEABLE: Final = (*PLAN, "name", "changed_since")
+# Nothing of these is worked on, now or again.
+CLOSED: Final = (BatchState.DRAFT, BatchState.CANCELLED)
 
 
 @transaction.atomic
@@ -44,10 +46,13 @@ def create(
     is_dry_run: bool = False,
     changed_since: datetime | None = None,
     origin: str = Origin.PERSON,
+    is_fetched: bool = False,
     actor: Any | None = None,
     **plan: Any,
 ) -> InvitationBatch:
     """Plan a run through a source's contacts; what `plan` (PLAN) does not say is as the source has it.
+
+    `is_fetched`: nobody is fetched, people are brought to it.
 
     Raises: ValidationFailed (`invalid_range, foreign_layout`).
     """
@@ -59,6 +64,7 @@ def create(
         is_dry_run=is_dry_run,
         changed_since=changed_since,
         origin=origin,
+        is_fetched=is_fetched,
         lucky_seed=secrets.randbits(63),
         actor_id=actor_id if isinstance(actor_id, int) else None,
         actor_label=lifecycle.label_of(actor),
@@ -110,7 +116,8 @@ def start(batch: InvitationBatch, *, actor: Any | None = None) -> InvitationBatc
     row.layout_version = layouts.latest(row.organization, row.layout)
     row.state, row.started_at = BatchState.RUNNING, clock.now()
     row.save(update_fields=["layout_version", "state", "started_at"])
-    owe_fetch(row)
+    if not row.is_fetched:
+        owe_fetch(row)
     audit.record(actor=actor, verb="invitation_batch.started", object=row)
     _changed(row)
     return row
@@ -181,8 +188,8 @@ def retry_failed(batch: InvitationBatch, *, actor: Any | None = None) -> Invitat
     Raises: NotNow (`nothing_failed`).
     """
     source, row = people.lock(batch)
-    is_open = row.state == BatchState.RUNNING or BatchState.RUNNING in ALLOWED_TRANSITIONS[row.state]
-    failed = _retriable(source, row) if is_open and row.state not in _AT_REST else []
+    is_open = row.state not in (*CLOSED, BatchState.PAUSED)
+    failed = _retriable(source, row) if is_open else []
     if not failed and not (is_open and row.fetch_error):
         raise NotNow("There is nothing to try again.", code="nothing_failed")
     audit.record(
@@ -247,10 +254,6 @@ def give_up_files(invitations: Any) -> None:
     """Have the pictures of these invitations (a queryset) removed, in the caller's transaction."""
     columns = invitations.values_list("photo_uuid", "card_uuid", "thumbnail_uuid")
     files.give_up([uuid for row in columns for uuid in row if uuid is not None])
-
-
-# Neither running nor over.
-_AT_REST: Final = (BatchState.DRAFT, BatchState.PAUSED)
 
 
 def _retriable(source: InvitationSource, batch: InvitationBatch) -> list[Invitation]:
