@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from django.conf import settings
-
+from invitations import links
 from invitations.models import Invitation, InvitationBatch, LayoutVersion
 from invitations.rendering import Box, default_document
 
@@ -36,14 +35,9 @@ def values_of(invitation: Invitation, batch: InvitationBatch) -> dict[str, Any]:
     return {
         "contact": {**invitation.values, "name": invitation.name, "email": invitation.email},
         "lucky_number": invitation.lucky_number,
-        "card_url": card_url(invitation),
+        "card_url": links.card(invitation.uuid),
         "batch": {"name": batch.name},
     }
-
-
-def card_url(invitation: Invitation) -> str:
-    """Return the address of the card's public page."""
-    return f"{settings.PUBLIC_BASE_URL}/i/{invitation.uuid}"
 
 
 def box_of(numbers: Iterable[int] | None) -> Box | None:

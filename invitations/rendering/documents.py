@@ -212,7 +212,9 @@ _KINDS: dict[str, type[Layer]] = {
 
 
 def _layer(number: int, item: dict[str, Any]) -> Layer:
-    fields = {name: value for name, value in item.items() if name not in ("type", "x", "y", "width", "height")}
+    fields = {
+        name: value for name, value in item.items() if name not in ("type", "x", "y", "width", "height")
+    }
     if item["type"] == "qr":
         width = height = fields.pop("size")
     else:

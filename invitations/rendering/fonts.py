@@ -76,9 +76,7 @@ class Font:
         """Tell whether every visible character of a cluster has a glyph."""
         known = self._has.get(cluster)
         if known is None:
-            known = all(
-                self._font.get_nominal_glyph(ord(char)) for char in cluster if not is_invisible(char)
-            )
+            known = all(self._font.get_nominal_glyph(ord(char)) for char in cluster if not is_invisible(char))
             if len(self._has) < 10_000:
                 self._has[cluster] = known
         return known
@@ -140,10 +138,15 @@ def chain(name: str, weight: float, uploads: "dict[str, Any]") -> Chain:
     else:
         raise PictureError("unknown_font", f"There is no font named {name}.")
     is_serif = family is not None and family.is_serif
-    arabic = ("Noto Naskh Arabic", "Noto Sans Arabic") if is_serif else ("Noto Sans Arabic", "Noto Naskh Arabic")
+    arabic = (
+        ("Noto Naskh Arabic", "Noto Sans Arabic") if is_serif else ("Noto Sans Arabic", "Noto Naskh Arabic")
+    )
     others = (_BY_NAME["Noto Sans"], *(_BY_NAME[each] for each in arabic), *_FALLBACKS)
     return Chain(
-        [first, *(LazyFont(each, weight) for each in others if each.name != name and path_of(each) is not None)],
+        [
+            first,
+            *(LazyFont(each, weight) for each in others if each.name != name and path_of(each) is not None),
+        ],
         LazyFont(_EMOJI, weight),
     )
 
@@ -227,7 +230,9 @@ def is_emoji(cluster: str) -> bool:
     """Tell clusters that are shown as pictures."""
     if "\ufe0e" in cluster:
         return False
-    return "\ufe0f" in cluster or "\u20e3" in cluster or any(0x1F000 <= ord(char) <= 0x1FAFF for char in cluster)
+    return (
+        "\ufe0f" in cluster or "\u20e3" in cluster or any(0x1F000 <= ord(char) <= 0x1FAFF for char in cluster)
+    )
 
 
 def clusters(text: str) -> Iterator[str]:

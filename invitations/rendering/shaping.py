@@ -180,5 +180,3 @@ def _run(font: Font, level: int, buffer: Any) -> Run:
         x += position.x_advance
         y += position.y_advance
     return Run(font, level, tuple(glyphs), x, left, max(right, x), top, bottom)
-
-

@@ -35,7 +35,11 @@ class Patch:
     def draw(self, canvas: "Image", color: Color) -> None:
         """Put it onto a card."""
         if self.image.mode == "L":
-            mask = self.image if color[3] == 255 else self.image.point([value * color[3] // 255 for value in range(256)])
+            mask = (
+                self.image
+                if color[3] == 255
+                else self.image.point([value * color[3] // 255 for value in range(256)])
+            )
             canvas.paste(color[:3], (self.x, self.y), mask)
         else:
             canvas.paste(self.image.convert("RGB"), (self.x, self.y), self.image.getchannel("A"))

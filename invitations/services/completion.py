@@ -53,7 +53,8 @@ def advance(batch: InvitationBatch) -> None:
 def is_over(batch: InvitationBatch) -> bool:
     """Tell whether nothing of a running batch is left to do."""
     ended = batch.done_count + batch.failed_count + batch.conflict_count
-    return batch.state == BatchState.RUNNING and batch.is_fetched and ended == batch.total_count
+    is_fetched = batch.is_fetched or bool(batch.fetch_error)
+    return batch.state == BatchState.RUNNING and is_fetched and ended == batch.total_count
 
 
 def reopen(batch: InvitationBatch, invitations: Iterable[Invitation]) -> None:
@@ -69,9 +70,7 @@ def _end(batch: InvitationBatch) -> None:
     batch.state, batch.finished_at = _state_of(batch), clock.now()
     batch.save(update_fields=["state", "finished_at"])
     events.publish(
-        InvitationBatchFinished(
-            organization_id=batch.organization_id, batch_id=batch.pk, state=batch.state
-        )
+        InvitationBatchFinished(organization_id=batch.organization_id, batch_id=batch.pk, state=batch.state)
     )
 
 

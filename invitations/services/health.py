@@ -18,8 +18,10 @@ from django.db.models import F, Q
 from chatboost.core import clock
 from invitations.models import InvitationSource
 from invitations.providers.base import AuthFailed, Gone, Invalid, ProviderError, RateLimited, Token
-from teams.models import NotificationType, Severity
+from teams.models import ConnectedAccount, NotificationType, Severity
 from teams.notifications import notify
+from teams.services import google_access
+from teams.services.google_access import Access, Unusable, Wait
 
 FAILURES: Final = 20
 PROBE_EVERY: Final = timedelta(seconds=30)
@@ -43,30 +45,48 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How many calls may go now; the others come back at `until`. `is_refused`: nobody knows when."""
+    """How many calls may go now; the others come back at `until`. `is_refused`: nobody knows when.
+
+    `access` is what an account lends to those that go.
+    """
 
     allowed: int | None = None
     until: datetime | None = None
     is_refused: bool = False
+    access: Access | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """What a call says about whom it went to: it did well (None), or this error; a token that it got.
 
-    `is_call` False: it did not come to a call.
+    `is_call` False: it did not come to a call. `access` is what an account had lent to it.
     """
 
     peer: Peer
     error: ProviderError | None = None
     renewed: Token | None = None
     is_call: bool = True
+    access: Access | None = None
 
 
 def of_source(source: InvitationSource) -> Peer:
     """Return a source's server."""
     secrets = (source.auth, source.username, source.password, source.client_id, source.client_secret)
     return Peer(InvitationSource, source.pk, _mark(source.base_url, *secrets))
+
+
+def of_account(account: ConnectedAccount) -> Peer:
+    """Return a connected account."""
+    return Peer(ConnectedAccount, account.pk, _mark(account.connected_at))
+
+
+def waits_for_people(peer: Peer) -> bool:
+    """Tell whether credentials that are refused stay so until a person changes them.
+
+    An account's token is fetched anew; whether the account itself is refused is known then.
+    """
+    return peer.model is InvitationSource
 
 
 def look(peers: Iterable[Peer]) -> dict[Peer, Verdict]:
@@ -98,46 +118,64 @@ def pause_of(error: RateLimited, failure_count: int = 0) -> timedelta:
 
 def _verdict(peer: Peer) -> Verdict:
     row = peer.model._default_manager.filter(pk=peer.pk).first()
-    if row is None or _refuses(row):
+    if row is None or row.error:
         return Verdict(allowed=0, is_refused=True)
     now = clock.now()
     if row.paused_until is not None and row.paused_until > now:
         return Verdict(allowed=0, until=row.paused_until)
-    if row.failure_count < FAILURES:
-        return Verdict()
+    found = _lent(row) if isinstance(row, ConnectedAccount) else Verdict()
+    if found.allowed == 0 or row.failure_count < FAILURES:
+        return found
     # Of all who come by now, one goes ahead and finds out.
     is_due = Q(paused_until=None) | Q(paused_until__lte=now)
     mine = peer.model._default_manager.filter(is_due, pk=peer.pk, failure_count__gte=FAILURES)
     is_mine = mine.update(paused_until=now + PROBE_EVERY)
-    return Verdict(allowed=1 if is_mine else 0, until=now + PROBE_EVERY)
+    return Verdict(allowed=1 if is_mine else 0, until=now + PROBE_EVERY, access=found.access)
 
 
-def _refuses(row: Any) -> bool:
-    return bool(row.error)
+def _lent(account: ConnectedAccount) -> Verdict:
+    match google_access.lend(account):
+        case Access() as access:
+            return Verdict(access=access)
+        case Wait(until=until):
+            return Verdict(allowed=0, until=until)
+        case Unusable():
+            return Verdict(allowed=0, is_refused=True)
 
 
 def _learn(peer: Peer, reports: Sequence[Report]) -> list[Callable[[], object]]:
     mine = peer.model._default_manager.filter(pk=peer.pk)
     errors = [report.error for report in reports if report.is_call]
     limits = [error for error in errors if isinstance(error, RateLimited)]
-    is_well = any(error is None or isinstance(error, Gone | Invalid) for error in errors)
-    # Who says when to come back is well, and has been heard.
-    failures = sum(
-        isinstance(error, ProviderError)
-        and not isinstance(error, Gone | Invalid | AuthFailed)
-        and getattr(error, "retry_after", None) is None
-        for error in errors
-    )
-    if is_well:
+    failures = sum(_is_failure(error) for error in errors)
+    if any(error is None or isinstance(error, Gone | Invalid) for error in errors):
         mine.filter(failure_count__gte=FAILURES).update(failure_count=0, paused_until=None)
-        mine.filter(failure_count__gt=0).update(failure_count=0)
+        _note_well(peer, mine)
     elif failures:
         mine.update(failure_count=F("failure_count") + failures)
         _pause(mine.filter(failure_count__gte=FAILURES), PROBE_EVERY)
     if limits:
         count = mine.values_list("failure_count", flat=True).first() or 0
         _pause(mine, max(pause_of(error, count) for error in limits))
-    return _learn_credentials(peer, reports)
+    if peer.model is InvitationSource:
+        return _learn_credentials(peer, reports)
+    for access in {each.access for each in reports if isinstance(each.error, AuthFailed) and each.access}:
+        google_access.note_refused_token(access)
+    return []
+
+
+def _is_failure(error: ProviderError | None) -> bool:
+    """Tell whether an error counts towards the breaker. Who says when to come back is well."""
+    if error is None or isinstance(error, Gone | Invalid | AuthFailed):
+        return False
+    return not (isinstance(error, RateLimited) and error.retry_after is not None)
+
+
+def _note_well(peer: Peer, mine: Any) -> None:
+    if peer.model is InvitationSource:
+        mine.filter(failure_count__gt=0).update(failure_count=0)
+    else:
+        google_access.note_success(peer.pk)
 
 
 def _pause(rows: Any, length: timedelta) -> None:

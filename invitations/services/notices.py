@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
+from chatboost.core import preferences
 from invitations.choices import BatchState, NoticeMode, SourceKind, StorageKind
 from invitations.models import Invitation, InvitationBatch
+from invitations.preferences import InvitationSettings
 from teams.notifications import telegrams
 from teams.notifications.telegrams import Note
-
-# Up to so many contacts each has its own messages, unless the batch says otherwise.
-EACH_UP_TO: Final = 20
 
 
 class Moment(IntEnum):
@@ -28,22 +27,14 @@ class Moment(IntEnum):
     DONE = 5
 
 
-def is_each(batch: InvitationBatch) -> bool:
-    """Tell whether the chat hears of each contact. A dry run is nobody's news."""
+def mode_of(batch: InvitationBatch) -> NoticeMode:
+    """Return what the chat hears: of each contact, or of the batch as a whole. A dry run is nobody's news."""
     if batch.is_dry_run:
-        return False
-    if batch.notices == NoticeMode.AUTO:
-        return batch.total_count <= EACH_UP_TO
-    return bool(batch.notices == NoticeMode.EACH)
-
-
-def is_digest(batch: InvitationBatch) -> bool:
-    """Tell whether the chat hears of the batch as a whole."""
-    if batch.is_dry_run:
-        return False
-    if batch.notices == NoticeMode.AUTO:
-        return batch.total_count > EACH_UP_TO
-    return bool(batch.notices == NoticeMode.DIGEST)
+        return NoticeMode.OFF
+    if batch.notices != NoticeMode.AUTO:
+        return NoticeMode(batch.notices)
+    most = preferences.get(batch.organization_id, InvitationSettings).notice_threshold
+    return NoticeMode.EACH if batch.total_count <= most else NoticeMode.DIGEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +53,8 @@ def detected(invitations: Iterable[Invitation], batches: Mapping[int, Invitation
 
 def tell(notices: Sequence[Notice], batches: Mapping[int, InvitationBatch]) -> None:
     """Queue these messages, where their batches want some a contact. In the caller's transaction."""
+    concerned = {notice.invitation.batch_id for notice in notices}
+    modes = {batch_id: mode_of(batches[batch_id]) for batch_id in concerned}
     notes = [
         Note(
             organization=batches[notice.invitation.batch_id].organization,
@@ -70,7 +63,7 @@ def tell(notices: Sequence[Notice], batches: Mapping[int, InvitationBatch]) -> N
             object=notice.invitation,
         )
         for notice in notices
-        if is_each(batches[notice.invitation.batch_id])
+        if modes[notice.invitation.batch_id] == NoticeMode.EACH
     ]
     if notes:
         telegrams.write_all(notes)
@@ -98,7 +91,7 @@ def text(notice: Notice, batch: InvitationBatch) -> str:
 
 def show(batch: InvitationBatch) -> None:
     """Bring the batch's own message up to date, where it has one. Its row stays locked: call it late."""
-    if is_digest(batch):
+    if mode_of(batch) == NoticeMode.DIGEST:
         telegrams.board(
             batch.organization, key=f"invitation_batch:{batch.pk}", text=board_text(batch), object=batch
         )

@@ -55,11 +55,16 @@ def again(invitation: Invitation, step: Step) -> Invitation:
     What was made stays until something else takes its place.
     """
     later = STEPS[STEPS.index(step) :]
+    tried = InvitationStep.objects.filter(invitation=invitation, step=Step.UPLOAD)
+    # It may lie at Drive, though nobody came back to say so.
+    invitation.is_on_drive = bool(invitation.drive_id) and (invitation.is_on_drive or tried.exists())
     InvitationStep.objects.filter(invitation=invitation, step__in=later).delete()
     invitation.state, invitation.step, invitation.finished_at = InvitationState.PENDING, step, None
     invitation.error_code = invitation.error_detail = invitation.found_link = ""
     invitation.save(
-        update_fields=["state", "step", "finished_at", "error_code", "error_detail", "found_link"]
+        update_fields=[
+            *("state", "step", "finished_at", "error_code", "error_detail", "found_link", "is_on_drive")
+        ]
     )
     begin([invitation])
     return invitation

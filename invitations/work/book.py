@@ -202,7 +202,6 @@ class Book:
 def locked_batches(ids: Iterable[int]) -> dict[int, InvitationBatch]:
     """Return batches by id, with their sources, accounts and organizations, locked in id order."""
     found: Any = InvitationBatch.objects.filter(pk__in=set(ids)).order_by("id")
-    found = found.select_for_update(no_key=True, of=("self",)).select_related("source", "organization")
+    found = found.select_for_update(no_key=True, of=("self",))
+    found = found.select_related("source", "account", "organization", "layout_version")
     return {row.pk: row for row in found}
-
-

@@ -10,12 +10,14 @@ from invitations import drawing, renderers, thumbnails
 from invitations.choices import Step
 from invitations.models import Invitation
 from invitations.rendering import Box, Card, CardRequest, LayoutError
+from invitations.services.health import Peer
 from invitations.services.notices import Moment
 from invitations.work import stepping, stored
 from invitations.work.book import Book
 from invitations.work.outcomes import NOT_READ, NOT_STORED, Failure, Held
 from invitations.work.stepping import CHILD_CODES, StepKind
 from invitations.work.stored import Place
+from teams.services.google_access import Access
 
 _EXTENSIONS: Final = {"image/jpeg": "jpg", "image/png": "png"}
 
@@ -51,7 +53,9 @@ class CardKind(StepKind[Intent, Drawn]):
     name = "invitations.render"
     step = Step.RENDER
 
-    def intents(self, invitations: Sequence[Invitation]) -> Mapping[int, Intent]:
+    def intents(
+        self, invitations: Sequence[Invitation], accesses: Mapping[Peer, Access]
+    ) -> Mapping[int, Intent]:
         """Find what the cards are made of, and reserve places for them."""
         templates = {row.batch_id: drawing.template_of(row.batch.layout_version) for row in invitations}
         photos = {row.pk: row.photo_uuid for row in invitations if row.crop or row.face}

@@ -11,20 +11,21 @@ from typing import Any, Final
 
 from django.db.models import QuerySet
 
-from chatboost.core import live
+from chatboost.core import clock, live
 from chatboost.core.db import rows
 from chatboost.core.work import finish
 from chatboost.core.work import queue as work
 from chatboost.core.work.kinds import Decision, Defer, Done, EffectKind, Item, Retry
-from invitations import providers
 from invitations.choices import OPEN, BatchState, Step, StorageKind
 from invitations.models import Invitation, InvitationBatch
+from invitations.providers import storages
 from invitations.providers.base import Storage
 from invitations.services import health, steps
 from invitations.services.health import Peer, Report
 from invitations.work import waiting
 from invitations.work.book import Book, locked_batches
 from invitations.work.outcomes import Failure, Held, attempted, turn
+from teams.services.google_access import Access
 
 KIND: Final = "invitations.drive"
 # Google makes a thousand ids a call.
@@ -37,6 +38,7 @@ class Intent:
 
     batch_id: int
     peer: Peer
+    access: Access = field(repr=False)
     storage: Storage = field(repr=False)
     count: int
     folder_id: str
@@ -137,9 +139,10 @@ def _prepared(batch: InvitationBatch, verdicts: Mapping[Peer, health.Verdict]) -
     if verdict.is_refused:
         owe(batch, waiting.later())
         return Done()
-    if verdict.allowed == 0 and verdict.until is not None:
-        return Defer(verdict.until)
-    return Intent(batch.pk, peer, providers.storage_of(batch), count, batch.folder_id, batch.name)
+    access = verdict.access
+    if verdict.allowed == 0 or access is None:
+        return Defer(verdict.until or clock.now())
+    return Intent(batch.pk, peer, access, storages.of(access), count, batch.folder_id, batch.name)
 
 
 def _make(intent: Intent) -> Made:
@@ -151,18 +154,19 @@ def _make(intent: Intent) -> Made:
 
 def _report(intent: Intent, outcome: Any) -> Report:
     error = outcome.error if isinstance(outcome, Failure) else None
-    return Report(intent.peer, error, is_call=not isinstance(outcome, Held | Exception))
+    is_call = not isinstance(outcome, Held | Exception)
+    return Report(intent.peer, error, is_call=is_call, access=intent.access)
 
 
 def _settled(item: Item, batch: InvitationBatch, outcome: Made | Failure | Held) -> Decision:
     if isinstance(outcome, Made):
         _keep(batch, outcome)
         return Done()
-    if isinstance(outcome, Failure) and outcome.is_refused:
-        owe(batch, waiting.later())
-        return Done()
-    is_over = isinstance(outcome, Failure) and (not outcome.is_passing or waiting.is_too_old(item))
-    if isinstance(outcome, Failure) and is_over:
+    if (
+        isinstance(outcome, Failure)
+        and not outcome.is_refused
+        and (not outcome.is_passing or waiting.is_too_old(item))
+    ):
         _fail_waiting(batch.pk, outcome)
         return Done()
     return waiting.put_off(outcome)
@@ -185,7 +189,9 @@ def _keep(batch: InvitationBatch, made: Made) -> None:
 
 
 def _without_id(batch: InvitationBatch) -> QuerySet[Any]:
-    found: QuerySet[Any] = Invitation.objects.filter(batch=batch, drive_id="", state__in=["pending", "running"])
+    found: QuerySet[Any] = Invitation.objects.filter(
+        batch=batch, drive_id="", state__in=["pending", "running"]
+    )
     return found
 
 

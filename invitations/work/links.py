@@ -14,6 +14,7 @@ from invitations.work import stepping
 from invitations.work.book import Book
 from invitations.work.outcomes import Failure, Held, attempted, turn
 from invitations.work.stepping import StepKind
+from teams.services.google_access import Access
 
 CONFLICT: Final = "link_changed"
 
@@ -53,7 +54,9 @@ class LinkKind(StepKind[Intent, Found]):
         """Return the source's server."""
         return health.of_source(invitation.batch.source)
 
-    def intents(self, invitations: Sequence[Invitation]) -> Mapping[int, Intent]:
+    def intents(
+        self, invitations: Sequence[Invitation], accesses: Mapping[Peer, Access]
+    ) -> Mapping[int, Intent]:
         """Say which links go where."""
         sources = {row.batch.source_id: row.batch.source for row in invitations}
         adapters = {pk: providers.source_of(source) for pk, source in sources.items()}

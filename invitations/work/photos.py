@@ -12,11 +12,13 @@ from invitations.models import Invitation
 from invitations.preferences import InvitationSettings
 from invitations.providers.base import ContactSource, PhotoProblem
 from invitations.rendering import FaceOptions, PreparedPhoto
+from invitations.services.health import Peer
 from invitations.services.notices import Moment
 from invitations.work import stepping, stored
 from invitations.work.book import Book
 from invitations.work.outcomes import NOT_STORED, Failure, Held
 from invitations.work.stepping import CHILD_CODES, StepKind
+from teams.services.google_access import Access
 
 # Tries of a photo before its contact gets the avatar.
 MAX_ATTEMPTS: Final = 5
@@ -61,7 +63,9 @@ class PhotoKind(StepKind[Intent, Photo]):
         book.done(invitation, state=StepState.SKIPPED, code="no_photo")
         return True
 
-    def intents(self, invitations: Sequence[Invitation]) -> Mapping[int, Intent]:
+    def intents(
+        self, invitations: Sequence[Invitation], accesses: Mapping[Peer, Access]
+    ) -> Mapping[int, Intent]:
         """Reserve a place for each photo."""
         sources = {row.batch.source_id: row.batch.source for row in invitations}
         adapters = {pk: providers.source_of(source) for pk, source in sources.items()}

@@ -7,7 +7,7 @@ nothing: what it did is found again by whoever comes next, since each effect has
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
@@ -22,6 +22,7 @@ from invitations.services.health import Peer, Report
 from invitations.work import waiting
 from invitations.work.book import Book
 from invitations.work.outcomes import Failure, Held
+from teams.services.google_access import Access
 
 # A decoding child that died may have been the machine's fault. Once.
 CHILD_CODES: Final = frozenset({"crashed", "took_too_long"})
@@ -34,10 +35,11 @@ SuccessT = TypeVar("SuccessT")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """A call about one invitation, and whom it goes to, if that is somebody else."""
+    """A call about one invitation, whom it goes to where others go there too, and what an account lends it."""
 
     invitation_id: int
     peer: Peer | None = None
+    access: Access | None = field(default=None, repr=False)
 
 
 class StepKind(EffectKind[IntentT, SuccessT | Failure | Held], Generic[IntentT, SuccessT]):
@@ -48,7 +50,9 @@ class StepKind(EffectKind[IntentT, SuccessT | Failure | Held], Generic[IntentT, 
     # What a step says about itself
 
     @abstractmethod
-    def intents(self, invitations: Sequence[Invitation]) -> Mapping[int, IntentT]:
+    def intents(
+        self, invitations: Sequence[Invitation], accesses: Mapping[Peer, Access]
+    ) -> Mapping[int, IntentT]:
         """Return the calls to make, by invitation. Reserves places for their files."""
 
     @abstractmethod
@@ -111,7 +115,8 @@ class StepKind(EffectKind[IntentT, SuccessT | Failure | Held], Generic[IntentT, 
         for invitation_id in going:
             book.begin(book.invitations[invitation_id])
             self.beginning(book, book.invitations[invitation_id])
-        intents = self.intents([book.invitations[pk] for pk in going]) if going else {}
+        accesses = {peer: turn.verdict.access for peer, turn in verdicts.items() if turn.verdict.access}
+        intents = self.intents([book.invitations[pk] for pk in going], accesses) if going else {}
         decisions.update({going[pk].id: intent for pk, intent in intents.items()})
         book.close()
         return decisions
@@ -136,7 +141,8 @@ class StepKind(EffectKind[IntentT, SuccessT | Failure | Held], Generic[IntentT, 
                 # A bug of ours ends nothing; the item is tried again, and given up in the end.
                 decisions[item.id] = Retry(f"{type(outcome).__name__}: {outcome}")
             elif isinstance(outcome, Failure | Held):
-                decisions[item.id] = self._again(book, invitation, outcome, is_held=item.id in held)
+                is_held = item.id in held
+                decisions[item.id] = self._again(book, invitation, intent.peer, outcome, is_held=is_held)
             else:
                 self.keep(book, invitation, intent, outcome)
                 decisions[item.id] = Done()
@@ -160,7 +166,7 @@ class StepKind(EffectKind[IntentT, SuccessT | Failure | Held], Generic[IntentT, 
     def _verdicts(self, invitation_ids: Sequence[int]) -> dict[Peer, "_Turn"]:
         """Ask how those are who will be called: before the batches are locked."""
         rows = Invitation.objects.filter(pk__in=invitation_ids, step=self.step)
-        rows = rows.select_related("source", "batch", "batch__source")
+        rows = rows.select_related("batch__source", "batch__account")
         peers = {peer for row in rows if (peer := self.peer(row)) is not None}
         return {peer: _Turn(verdict) for peer, verdict in health.look(peers).items()}
 
@@ -191,13 +197,26 @@ class StepKind(EffectKind[IntentT, SuccessT | Failure | Held], Generic[IntentT, 
     def _report(self, intent: IntentT, outcome: Any) -> Report:
         assert intent.peer is not None
         error = outcome.error if isinstance(outcome, Failure) else None
-        return Report(intent.peer, error, self.renewed(intent), is_call=not isinstance(outcome, Held | Exception))
+        return Report(
+            intent.peer,
+            error,
+            self.renewed(intent),
+            is_call=not isinstance(outcome, Held | Exception),
+            access=intent.access,
+        )
 
     def _again(
-        self, book: Book, invitation: Invitation, outcome: Failure | Held, *, is_held: bool
+        self,
+        book: Book,
+        invitation: Invitation,
+        peer: Peer | None,
+        outcome: Failure | Held,
+        *,
+        is_held: bool,
     ) -> Decision:
         """Try a step again that was not done, or end it. Another holder of the item tries by itself."""
-        if isinstance(outcome, Failure) and not (outcome.is_passing or outcome.is_refused):
+        is_refused = isinstance(outcome, Failure) and outcome.is_refused
+        if isinstance(outcome, Failure) and not (outcome.is_passing or is_refused):
             self.do_without(book, invitation, outcome)
             return Done()
         if not is_held:
@@ -207,7 +226,7 @@ class StepKind(EffectKind[IntentT, SuccessT | Failure | Held], Generic[IntentT, 
             row.attempt_count -= 1
             return Defer(outcome.until) if book.may_go_on(invitation) else Done()
         row.error_code, row.error_detail = outcome.code[:40], outcome.message[:300]
-        if outcome.is_refused:
+        if is_refused and peer is not None and health.waits_for_people(peer):
             book.put_off(invitation, waiting.later())
             return Done()
         patience = self.patience(outcome)

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from invitations import drawing, providers
+from invitations import links
 from invitations.choices import Step, StorageKind
 from invitations.models import Invitation
-from invitations.providers.base import Storage
+from invitations.providers import storages as storages_
+from invitations.providers.base import Gone, Storage
 from invitations.services import health
 from invitations.services.health import Peer
 from invitations.services.notices import Moment
@@ -16,13 +17,14 @@ from invitations.work.book import Book
 from invitations.work.outcomes import NOT_READ, Failure, Held, attempted, turn
 from invitations.work.stepping import StepKind
 from invitations.work.stored import Place
+from teams.services.google_access import Access
 
 _EXTENSIONS: Final = {"image/jpeg": "jpg", "image/png": "png"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent(stepping.Intent):
-    """One card to upload; `is_there`: another card is under its id already, whose place it takes."""
+    """One card to upload; `is_there`: another card may be under its id already, whose place it takes."""
 
     storage: Storage = field(repr=False)
     drive_id: str
@@ -51,16 +53,17 @@ class UploadKind(StepKind[Intent, Uploaded]):
         """Have a card that is kept here be found at its page."""
         if invitation.batch.storage == StorageKind.DRIVE:
             return False
-        invitation.link = drawing.card_url(invitation)
+        invitation.link = links.card(invitation.uuid)
         book.tell(invitation, Moment.UPLOADED)
         book.done(invitation, external_id=str(invitation.uuid))
         return True
 
     def peer(self, invitation: Invitation) -> Peer | None:
         """Return the account."""
-        if invitation.batch.storage != StorageKind.DRIVE or invitation.batch.account is None:
+        batch = invitation.batch
+        if batch.storage != StorageKind.DRIVE or batch.account is None:
             return None
-        return health.of_account(invitation.batch.account)
+        return health.of_account(batch.account)
 
     def is_ready(self, book: Book, invitation: Invitation) -> bool:
         """Wait for the card's id and the batch's folder."""
@@ -69,16 +72,18 @@ class UploadKind(StepKind[Intent, Uploaded]):
         drive.owe(invitation.batch)
         return False
 
-    def intents(self, invitations: Sequence[Invitation]) -> Mapping[int, Intent]:
+    def intents(
+        self, invitations: Sequence[Invitation], accesses: Mapping[Peer, Access]
+    ) -> Mapping[int, Intent]:
         """Find the cards."""
-        batches = {row.batch_id: row.batch for row in invitations}
-        storages = {pk: providers.storage_of(batch) for pk, batch in batches.items()}
+        storages = {peer: storages_.of(access) for peer, access in accesses.items()}
         places = stored.places_of([row.card_uuid for row in invitations])
         return {
             row.pk: Intent(
                 invitation_id=row.pk,
-                peer=self.peer(row),
-                storage=storages[row.batch_id],
+                peer=peer,
+                access=accesses[peer],
+                storage=storages[peer],
                 drive_id=row.drive_id,
                 folder_id=row.batch.folder_id,
                 name=f"{row.name or row.email or 'invitation'}.{_EXTENSIONS.get(row.card_media_type, 'bin')}",
@@ -88,6 +93,7 @@ class UploadKind(StepKind[Intent, Uploaded]):
                 is_there=row.is_on_drive,
             )
             for row in invitations
+            if (peer := self.peer(row)) is not None
         }
 
     def call(self, intent: Intent) -> Uploaded | Failure | Held:
@@ -109,11 +115,18 @@ class UploadKind(StepKind[Intent, Uploaded]):
 def _upload(intent: Intent, content: bytes) -> Uploaded:
     assert intent.peer is not None
     with turn(intent.peer):
-        if intent.is_there:
-            intent.storage.replace(intent.drive_id, intent.name, content, intent.media_type)
-        else:
+        if not (intent.is_there and _is_replaced(intent, content)):
             intent.storage.upload(
                 intent.drive_id, intent.folder_id, intent.name, content, intent.media_type, intent.run_id
             )
     with turn(intent.peer):
         return Uploaded(intent.storage.share(intent.drive_id))
+
+
+def _is_replaced(intent: Intent, content: bytes) -> bool:
+    """Put the card in the place of the one before; returns whether there was one."""
+    try:
+        intent.storage.replace(intent.drive_id, intent.name, content, intent.media_type)
+    except Gone:
+        return False
+    return True
