@@ -1,7 +1,7 @@
 """Google Drive, through Google's own client of its API over our own connections.
 
-The client builds and reads what travels; connections, deadline and the cap on an answer are ours: httplib2 has
-a limit for each read only, and follows the environment's proxies. What a failure means depends on what was
+The client builds and reads what travels; connections, deadline and the cap on an answer are ours, as httplib2
+limits each read alone and follows the environment's proxies. What a failure means depends on what was
 asked: of what creates something, an answer that did not come, or that can't be read, leaves open whether it
 was done. Ids are made beforehand, so a repeat is answered 409 and makes no second file.
 
@@ -40,6 +40,8 @@ MAX_IDS = 1000
 # What goes in one request together with its description. Source: "Manage uploads": 5 MB.
 MAX_MULTIPART_BYTES = 5 * 1000 * 1000
 _MAX_NAME = 255
+# An upload in pieces goes on after this status; a card is one piece, or a few where Google took less.
+_GO_ON, _MAX_PIECES = 308, 4
 
 _TOO_FAST = {"rateLimitExceeded", "userRateLimitExceeded", "sharingRateLimitExceeded"}
 # What people can do about a refusal, by Google's word for it.
@@ -99,7 +101,7 @@ class GoogleDrive:
         body = {"id": id, "name": name[:_MAX_NAME], "mimeType": FOLDER, **self._parents(parent)}
         call = self._files().create(body=body, fields="id,webViewLink", supportsAllDrives=True)
         said = self._create(call)
-        return self._link(said) if said is not None else self._link_of(id)
+        return self._link(said) if said and "webViewLink" in said else self._link_of(id)
 
     def upload(
         self, id: str, folder_id: str, name: str, content: bytes, media_type: str, run_id: str
@@ -220,7 +222,9 @@ class GoogleDrive:
             raise Unclear(str(problem)) from None
         except Transient as problem:
             raise Unclear(problem.message) from None
-        return said if isinstance(said, dict) else {}
+        if not isinstance(said, dict):
+            raise Unclear("Google Drive’s answer can’t be read.")
+        return said
 
 
 class _Exists(Exception):
@@ -247,7 +251,10 @@ class _Connection:
         headers: Mapping[str, str] | None = None,
         **ignored: Any,
     ) -> tuple[Any, bytes]:
-        """Make one call. Raises: HttpError."""
+        """Make one call. Raises: HttpError, and what `_refusal` returns.
+
+        The client's own reading of errors breaks at bodies that are not as it expects.
+        """
         import httplib2
 
         parts = urlsplit(uri)
@@ -261,31 +268,31 @@ class _Connection:
             data=_bytes(body),
             headers={**_own(headers or {}), "authorization": f"Bearer {self._access.token}"},
         )
+        if not answer.is_success and answer.status != _GO_ON:
+            raise _refusal(answer)
         return httplib2.Response({**answer.headers, "status": str(answer.status)}), answer.body
 
 
 def _execute(call: Any, access: DriveAccess) -> Any:
     """Make a call. Raises: HttpError, _Exists, _Unreadable, and ProviderError for a refusal."""
     from googleapiclient.errors import Error as ClientError
-    from googleapiclient.errors import HttpError
 
     connection: Any = _Connection(access)
     try:
         if getattr(call, "resumable", None) is None:
             return call.execute(http=connection, num_retries=0)
-        said = None
-        while said is None:
+        for _ in range(_MAX_PIECES):
             _, said = call.next_chunk(http=connection, num_retries=0)
-        return said
-    except HttpError as refusal:
-        raise _refusal(refusal.resp, refusal.content) from None
-    except (ValueError, ClientError):
-        raise _Unreadable("Google Drive’s answer can’t be read.") from None
+            if said is not None:
+                return said
+    except (ValueError, RecursionError, ClientError):
+        pass
+    raise _Unreadable("Google Drive’s answer can’t be read.")
 
 
-def _refusal(head: Any, body: bytes) -> Exception:
+def _refusal(answer: http.Response) -> Exception:
     """Return what a refusal means: its reason counts before its status."""
-    status, (reason, message) = int(head.status), _said(body)
+    status, (reason, message) = answer.status, _said(answer.body)
     words = f"Google Drive: {_ADVICE.get(reason) or message or f'HTTP {status}'}"
     code = reason or f"http_{status}"
     if status == 409:
@@ -293,8 +300,7 @@ def _refusal(head: Any, body: bytes) -> Exception:
     if status == 401 or reason == "authError":
         return AuthFailed(words, "expired")
     if status == 429 or (status == 403 and reason in _TOO_FAST):
-        asked = waiting.asked_by(http.Response(status, dict(head), b""))
-        return RateLimited(words, code, retry_after=asked)
+        return RateLimited(words, code, retry_after=waiting.asked_by(answer))
     if status in (404, 410):
         return Gone(words, code)
     if status >= 500 or status == 408:

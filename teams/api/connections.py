@@ -92,7 +92,9 @@ class ConnectionViewSet(mixins.DestroyModelMixin, ReadViewSet[ConnectedAccount])
 
     @extend_schema(
         summary="Connect a service account of Google Drive by its key",
-        description="A person’s account is connected in a browser: /authorize. The same one again: a new key.",
+        description=(
+            "A person’s account is connected in a browser: /authorize. Sent again, it replaces the key."
+        ),
         request=ServiceAccountSerializer,
         responses={
             201: ConnectedAccountSerializer,
