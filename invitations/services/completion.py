@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from typing import Final
 
-from django.urls import reverse
-
 from chatboost.core import clock, events, live
 from invitations.choices import ALLOWED_TRANSITIONS, BatchState, InvitationState
 from invitations.events import InvitationBatchFinished
@@ -13,6 +11,7 @@ from invitations.services import notices
 from teams.models import NotificationType, Severity, User
 from teams.notifications import notify
 
+PAGE: Final = "/admin/invitations/invitationbatch/"
 COUNTS: Final = ("total_count", "done_count", "failed_count", "conflict_count", "skipped_count")
 _COUNTED: Final[dict[str, str]] = {
     InvitationState.DONE: "done_count",
@@ -98,4 +97,4 @@ def _tell(batch: InvitationBatch) -> None:
 
 def page(batch: InvitationBatch) -> str:
     """Return the path of the batch's page in the console."""
-    return reverse("admin:invitations_invitationbatch_change", args=[batch.pk])
+    return f"{PAGE}{batch.pk}/change/"
