@@ -128,4 +128,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("flows.api.urls")),
     path("", include("triggers.api.urls")),
     path("", include("compression.api.urls")),
+    path("", include("invitations.api.urls")),
 ]

@@ -27,4 +27,9 @@ def image(uuid: UUID, card_uuid: UUID) -> str:
 
 def image_path(uuid: UUID, card_uuid: UUID) -> str:
     """Return the picture's address for this installation's own pages."""
-    return f"/i/{uuid}/image?v={card_uuid.hex[:12]}"
+    return f"/i/{uuid}/image?v={version_of(card_uuid)}"
+
+
+def version_of(card_uuid: UUID) -> str:
+    """Return how the addresses of pictures tell one card from another, by its file's uuid."""
+    return card_uuid.hex[:12]

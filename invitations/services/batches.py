@@ -229,7 +229,7 @@ def reopen(batch: InvitationBatch, failed: Sequence[Invitation]) -> None:
     steps.begin(failed)
 
 
-def owe_fetch(batch: InvitationBatch) -> None:
+def owe_fetch(batch: InvitationBatch, run_at: datetime | None = None) -> None:
     """Owe the next page of contacts, in the caller's transaction. One waits at most."""
     work.enqueue(
         work.Order(
@@ -239,6 +239,7 @@ def owe_fetch(batch: InvitationBatch) -> None:
             queue=steps.MAINTENANCE,
             lane=f"invitation_batch:{batch.pk}",
             dedupe_key=str(batch.pk),
+            run_at=run_at,
         )
     )
 

@@ -13,6 +13,7 @@ from django.db import transaction
 
 from chatboost.core import clock, live
 from chatboost.core.db import rows
+from invitations import providers
 from invitations.choices import STANDING, UNFINISHED, InvitationState, LuckyMode
 from invitations.models import Invitation, InvitationBatch, InvitationSource
 from invitations.providers.base import Person, bounded
@@ -53,7 +54,7 @@ def add(batch: InvitationBatch, people: Iterable[Person]) -> Added:
     is_full = batch_now.is_dry_run and len(wanted) >= DRY_RUN_SIZE - batch_now.total_count
     if is_full:
         wanted = wanted[: max(0, DRY_RUN_SIZE - batch_now.total_count)]
-    made = [_invitation(source, batch_now, person) for person in wanted]
+    made = [invitation_of(source, batch_now, person) for person in wanted]
     _give_numbers(batch_now, source, made)
     rows.create(made)
     _count(batch_now, made, skipped)
@@ -96,9 +97,10 @@ def _without_standing(source: InvitationSource, people: Sequence[Person]) -> lis
     return [person for person in people if person.external_id not in taken]
 
 
-def _invitation(source: InvitationSource, batch: InvitationBatch, person: Person) -> Invitation:
+def invitation_of(source: InvitationSource, batch: InvitationBatch, person: Person) -> Invitation:
+    """Return a person as an invitation that is not saved: what their fields mean the source says."""
     values = bounded(person.values)
-    names = [values.get(field.strip(), "").strip() for field in source.name_fields.split(",")]
+    names = [values.get(field, "").strip() for field in providers.names_of(source)]
     return Invitation(
         organization_id=batch.organization_id,
         batch=batch,

@@ -21,6 +21,15 @@ _BOM: Final = "\ufeff"
 
 
 @dataclass(frozen=True, slots=True)
+class Sheet:
+    """A sheet of a workbook."""
+
+    title: str
+    headings: Sequence[str]
+    rows: Rows
+
+
+@dataclass(frozen=True, slots=True)
 class Format:
     """One way of writing a table; `max_rows` is what the format, or its speed, allows."""
 
@@ -62,12 +71,18 @@ def write_json(headings: Sequence[str], rows: Rows) -> Iterator[bytes]:
 
 def write_xlsx(headings: Sequence[str], rows: Rows) -> Iterator[bytes]:
     """Yield a workbook of one sheet; its rows wait in a temporary file until it is complete."""
+    return write_sheets([Sheet("Export", headings, rows)])
+
+
+def write_sheets(sheets: Iterable[Sheet]) -> Iterator[bytes]:
+    """Yield a workbook; the rows of its sheets wait in temporary files until it is complete."""
     book = Workbook(write_only=True)
-    sheet = book.create_sheet("Export")
-    sheet.append([_text_cell(sheet, heading) for heading in headings])
-    for some in rows:
-        for row in some:
-            sheet.append([_cell(sheet, value) for value in row])
+    for each in sheets:
+        sheet = book.create_sheet(each.title)
+        sheet.append([_text_cell(sheet, heading) for heading in each.headings])
+        for some in each.rows:
+            for row in some:
+                sheet.append([_cell(sheet, value) for value in row])
     with tempfile.TemporaryFile() as file:
         book.save(file)
         file.seek(0)
@@ -94,11 +109,11 @@ def _text_cell(sheet: Worksheet, value: Any) -> WriteOnlyCell:
     return cell
 
 
-_XLSX_TYPE: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+XLSX_TYPE: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 FORMATS: Final = {
     "csv": Format("csv", "CSV", "text/csv; charset=utf-8", write_csv),
     # A fifth of what the format could hold: what is written within the time of one piece of work.
-    "xlsx": Format("xlsx", "Excel (XLSX)", _XLSX_TYPE, write_xlsx, max_rows=200_000),
+    "xlsx": Format("xlsx", "Excel (XLSX)", XLSX_TYPE, write_xlsx, max_rows=200_000),
     "json": Format("json", "JSON", "application/json", write_json),
 }

@@ -1,0 +1,1 @@
+"""Selectors of this room: they read."""
