@@ -87,7 +87,7 @@ class ConnectedAccountAdmin(OrganizationAdmin):
             icon="sync",
             is_primary=True,
         ),
-        DetailAction(name="check", label="Check", permission=connections.MANAGE, icon="network_check"),
+        DetailAction(name="ask_google", label="Check", permission=connections.MANAGE, icon="network_check"),
         DetailAction(
             name="disconnect",
             label="Disconnect",
@@ -192,7 +192,7 @@ class ConnectedAccountAdmin(OrganizationAdmin):
         """Send the browser to Google, for the same account."""
         return _to_google(request, account.purpose, login_hint=account.email)
 
-    def check(self, request: HttpRequest, account: ConnectedAccount) -> None:
+    def ask_google(self, request: HttpRequest, account: ConnectedAccount) -> None:
         """Ask Google whether it still lets us in."""
         google_access.check(account)
         messages.success(request, "Google lets us in.")

@@ -122,7 +122,8 @@ def _use(visitor: Visitor | None, came: Return) -> tuple[OAuthState, str]:
         )
     verifier = trip.verifier
     own = OAuthState.objects.for_organization(trip.organization_id).filter(pk=trip.pk)
-    with transaction.atomic():
+    # Durable: nobody holds a transaction open around what follows, which waits for Google.
+    with transaction.atomic(durable=True):
         is_first = own.filter(used_at=None, expires_at__gt=now).update(used_at=now, verifier="")
     if not is_first:
         is_used = own.filter(used_at__isnull=False).exists()
