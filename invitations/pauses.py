@@ -1,8 +1,8 @@
 """Who wants to be left alone until when, for calls that were prepared before anybody knew.
 
-The rows of sources and accounts are what counts; they are asked before a call is prepared. This is asked right
-before it goes out, also in a thread without a database: what another call of this process has just been told,
-and, where processes share a cache, of the others.
+The rows of sources and accounts are what counts; they are asked before a call is prepared. This is asked
+right before it goes out, in a thread without a database: what another call of this process has just been
+told, and, where processes share a cache, one of another's.
 """
 
 import threading
@@ -30,7 +30,7 @@ class Paused(Exception):
 
 
 def note(name: str, until: datetime) -> datetime:
-    """Have nobody call `name` before then; a longer pause stays. Returns the time that counts, cut at a day."""
+    """Have nobody call `name` before then; a longer pause stays. Returns what counts, cut at a day."""
     until = min(until, clock.now() + LONGEST)
     with _lock:
         until = _known[name] = max(until, _known.get(name, until))

@@ -30,7 +30,7 @@ from teams import limits
 FETCH_KIND: Final = "invitations.fetch"
 # What a source says for its batches, and a draft for itself.
 PLAN: Final = (
-    *("layout", "storage", "notices"),
+    *("layout", "storage", "account", "notices"),
     *("lucky_mode", "lucky_first", "lucky_last", "lucky_digits"),
 )
 CHANGEABLE: Final = (*PLAN, "name", "changed_since")
@@ -238,6 +238,7 @@ def owe_fetch(batch: InvitationBatch, run_at: datetime | None = None) -> None:
             organization_id=batch.organization_id,
             queue=steps.MAINTENANCE,
             lane=f"invitation_batch:{batch.pk}",
+            run_at=run_at,
             dedupe_key=str(batch.pk),
             run_at=run_at,
         )

@@ -94,7 +94,7 @@ def batches_of(invitations: Sequence[Invitation]) -> dict[int, InvitationBatch]:
     found = {
         invitation.batch_id: invitation.batch
         for invitation in invitations
-        if Invitation.batch.is_cached(invitation)  # type: ignore[attr-defined]
+        if Invitation.batch.is_cached(invitation)
     }
     missing = {invitation.batch_id for invitation in invitations} - found.keys()
     if missing:

@@ -1,4 +1,4 @@
-"""Work of this room: pages of contacts, a place at Drive, the five steps of each invitation, looking for new ones."""
+"""Work of this room: pages of contacts, a place at Drive, five steps an invitation, looking for new ones."""
 
 from chatboost.core.work import kinds
 from invitations.work.cards import CardKind

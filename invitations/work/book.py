@@ -4,7 +4,7 @@ Locks are taken in one order everywhere: work items, sources and accounts, batch
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
@@ -145,7 +145,7 @@ class Book:
         self._end(invitation, InvitationState.CANCELLED)
 
     def put_off(self, invitation: Invitation, until: datetime) -> None:
-        """Owe the step again later, in place of the item that is at hand. How long it was tried is forgotten."""
+        """Owe the step again later, in place of the item at hand. How long it was tried is forgotten."""
         self._waiting.append((invitation, until))
         if invitation.pk in self._ledger:
             self.ledger(invitation).started_at = clock.now()

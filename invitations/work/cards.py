@@ -58,7 +58,8 @@ class CardKind(StepKind[Intent, Drawn]):
     ) -> Mapping[int, Intent]:
         """Find what the cards are made of, and reserve places for them."""
         templates = {row.batch_id: drawing.template_of(row.batch.layout_version) for row in invitations}
-        photos = {row.pk: row.photo_uuid for row in invitations if row.crop or row.face}
+        # A photo without a face is shown once somebody has cropped it.
+        photos = {row.pk: row.photo_uuid for row in invitations if row.photo_uuid and (row.crop or row.face)}
         wanted = [uuid for template in templates.values() for uuid in template.assets.values()]
         places = stored.places_of([*wanted, *photos.values()])
         intents: dict[int, Intent] = {}
@@ -73,7 +74,7 @@ class CardKind(StepKind[Intent, Drawn]):
                     (name, places[uuid]) for name, uuid in template.assets.items() if uuid in places
                 ),
                 values=drawing.values_of(row, row.batch),
-                photo=places.get(photos.get(row.pk)),
+                photo=places.get(photos[row.pk]) if row.pk in photos else None,
                 face=drawing.box_of(row.face),
                 crop=drawing.box_of(row.crop),
                 name=row.name or "invitation",
@@ -114,9 +115,9 @@ class CardKind(StepKind[Intent, Drawn]):
         """Keep the cards that were taken, with their small pictures."""
         each: list[tuple[files.Reserved, Any, files.Filled | None, bool]] = []
         for intent, outcome, is_taken in results:
-            is_drawn = isinstance(outcome, Drawn)
-            each.append((intent.card_place, outcome, outcome.filled if is_drawn else None, is_taken))
-            each.append((intent.thumbnail_place, outcome, outcome.thumbnail if is_drawn else None, is_taken))
+            drawn = outcome if isinstance(outcome, Drawn) else None
+            each.append((intent.card_place, outcome, drawn.filled if drawn else None, is_taken))
+            each.append((intent.thumbnail_place, outcome, drawn.thumbnail if drawn else None, is_taken))
         stored.settle(each)
 
 

@@ -1,7 +1,7 @@
 """What a batch needs at Google Drive before its cards can go there: ids, and a folder.
 
-Ids are made first and committed: whatever is created then has a name that was known before, and a repeat creates
-no second one.
+Ids are made first and committed: whatever is created then has a name that was known before, and a repeat
+creates no second one.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Fetching: a page of the source's contacts a call; its invitations and the next page's work come together."""
+"""Fetching: a page of contacts a call; its invitations and the next page's work come together."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The link, written back to the contact: read first, written, and read again. What a person wrote is not touched."""
+"""The link, written back to the contact: read first, written, read again. What a person wrote is kept."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

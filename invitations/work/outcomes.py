@@ -28,8 +28,8 @@ _PASSING: Final = (Transient, RateLimited, BadResponse, Unclear)
 class Failure:
     """Why a step was not done: a stable `code`, and words for people.
 
-    `is_passing`: another try may do better, after `pause`. `error` is what a provider said. `is_stored` False:
-    some bytes of its files may lie about.
+    `is_passing`: another try may do better, after `pause`. `error` is what a provider said. `is_stored`
+    False: some bytes of its files may lie about.
     """
 
     code: str

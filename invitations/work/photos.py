@@ -1,4 +1,4 @@
-"""The photo: fetched, turned upright, searched for a face. Who has none that can be used gets the default avatar."""
+"""The photo: fetched, turned upright, searched for a face. Who has none gets the default avatar."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

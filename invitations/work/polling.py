@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-
 from django.db.models import F
 
 from chatboost.core import clock

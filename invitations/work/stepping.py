@@ -35,7 +35,7 @@ SuccessT = TypeVar("SuccessT")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """A call about one invitation, whom it goes to where others go there too, and what an account lends it."""
+    """A call about one invitation; whom it goes to, where others go there too; what an account lends it."""
 
     invitation_id: int
     peer: Peer | None = None
@@ -75,7 +75,7 @@ class StepKind(EffectKind[IntentT, SuccessT | Failure | Held], Generic[IntentT, 
         return True
 
     def patience(self, failure: Failure) -> int | None:
-        """Return how often a failure that may pass is met before it counts; None: as long as `waiting.MAX_AGE`."""
+        """Return how often a failure that may pass is met before it counts; None: for `waiting.MAX_AGE`."""
         return MAX_CHILD_ATTEMPTS if failure.code in CHILD_CODES else None
 
     def do_without(self, book: Book, invitation: Invitation, failure: Failure) -> None:

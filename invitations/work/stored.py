@@ -80,7 +80,8 @@ def settle(results: Sequence[tuple[files.Reserved, Any, files.Filled | None, boo
     Each is a place, the outcome (None where nobody knows), what was filled, and whether that was taken.
     """
     kept = [filled for _, _, filled, is_taken in results if filled is not None and is_taken]
-    unused, blank = [], []
+    unused: list[UUID] = []
+    blank: list[UUID] = []
     for place, outcome, filled, is_taken in results:
         if is_taken:
             continue

@@ -1,4 +1,4 @@
-"""The upload: the card goes to Google Drive under an id that was known before, or stays here; then it has a link."""
+"""The upload: the card goes to Google Drive under an id that was known before, or stays here. It has a link then."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -87,13 +87,13 @@ class UploadKind(StepKind[Intent, Uploaded]):
                 drive_id=row.drive_id,
                 folder_id=row.batch.folder_id,
                 name=f"{row.name or row.email or 'invitation'}.{_EXTENSIONS.get(row.card_media_type, 'bin')}",
-                card=places[row.card_uuid],
+                card=places[card_uuid],
                 media_type=row.card_media_type,
                 run_id=str(row.uuid),
                 is_there=row.is_on_drive,
             )
             for row in invitations
-            if (peer := self.peer(row)) is not None
+            if (peer := self.peer(row)) is not None and (card_uuid := row.card_uuid) is not None
         }
 
     def call(self, intent: Intent) -> Uploaded | Failure | Held:

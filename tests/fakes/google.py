@@ -174,6 +174,9 @@ class GoogleFake:
             google_discovery.check(call, request.query, body)
             if call.is_upload and request.query.get("uploadType") == "resumable":
                 return self._begin_upload(request, token, body)
+            if call.is_upload and call.id == "drive.files.update":
+                made = self.drive.replace(token, call.path["fileId"], request.query, body or {}, content)
+                return json_answer(google_drive._only(made, request.query.get("fields", "")))
             if call.is_upload:
                 made = self.drive.create(token, body, content)
                 return json_answer(google_drive._only(made, request.query.get("fields", "")))

@@ -101,6 +101,27 @@ class Drive:
             )
             return made
 
+    def replace(
+        self, token: Token, identity: str, query: Mapping[str, str], body: Mapping[str, Any], content: bytes
+    ) -> dict[str, Any]:
+        """Put other bytes into a file. Raises: Refused."""
+        with self._lock:
+            made = self._known(token, identity)
+            self._require_all_drives(made, identity, query)
+            made["name"] = body.get("name", made["name"])
+            made["size"] = str(len(content))
+            digest = hashlib.sha256(content).hexdigest()
+            self.ledger.append(
+                {
+                    "effect": "replaced",
+                    "id": identity,
+                    "name": made["name"],
+                    "sha256": digest,
+                    "at": time.time(),
+                }
+            )
+            return made
+
     def _generate(self, count: int) -> dict[str, Any]:
         ids = [self._new_id() for _ in range(count)]
         return {"kind": "drive#generatedIds", "space": "drive", "ids": ids}
