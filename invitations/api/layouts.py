@@ -32,6 +32,7 @@ from invitations.api.serializers import (
     PreviewSerializer,
 )
 from invitations.models import InvitationLayout, LayoutAsset
+from invitations.rendering import schema
 from invitations.services import assets, layouts, previews
 
 VIEW, CHANGE = "invitations.view_invitationlayout", "invitations.change_invitationlayout"
@@ -60,7 +61,7 @@ class LayoutViewSet(ModelViewSet[InvitationLayout]):
     permission_map = permissions_for("invitations.invitationlayout") | {
         "versions": "invitations.view_layoutversion",
         "preview": CHANGE,
-        "schema": VIEW,
+        "document_schema": VIEW,
     }
     # Draws, and may ask a source while it answers; stores nothing.
     unkeyed_actions = frozenset({"preview"})
@@ -106,7 +107,6 @@ class LayoutViewSet(ModelViewSet[InvitationLayout]):
         methods=["post"],
         renderer_classes=[JSONRenderer],
         content_negotiation_class=serve.Anything,
-        filterset_class=None,
     )
     def preview(self, request: Request, pk: str) -> HttpResponseBase:
         """Draw a version, or a document that is not saved, for a contact of a source or somebody made up.
@@ -119,10 +119,10 @@ class LayoutViewSet(ModelViewSet[InvitationLayout]):
         return drawn(previews.draw(_subject(layout, given.validated_data)))
 
     @extend_schema(responses=OpenApiTypes.OBJECT, filters=False)
-    @action(detail=False, methods=["get"], pagination_class=None)
-    def schema(self, request: Request) -> Response:
-        """Return the JSON Schema of documents, and the fonts that there are."""
-        return Response({"schema": rendering.SCHEMA, "fonts": rendering.font_families()})
+    @action(detail=False, methods=["get"], url_path="schema", pagination_class=None)
+    def document_schema(self, request: Request) -> Response:
+        """Return the JSON Schema of documents, and the fonts that come with ChatBoost."""
+        return Response({"schema": schema.SCHEMA, "fonts": rendering.font_families()})
 
 
 class AssetViewSet(mixins.DestroyModelMixin, ReadViewSet[LayoutAsset]):

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from chatboost.core.api.serializers import ModelSerializer, ScopedRelatedField, Serializer
 from invitations import links
-from invitations.choices import LuckyMode, NoticeMode, StorageKind
+from invitations.choices import AssetKind, LuckyMode, NoticeMode, StorageKind
 from invitations.models import (
     Invitation,
     InvitationBatch,
@@ -18,8 +18,12 @@ from invitations.models import (
     LayoutVersion,
 )
 from invitations.selectors import invitations as selectors
+from teams.models import ConnectedAccount
 
-_PLAN = ["layout_id", "storage", "lucky_mode", "lucky_first", "lucky_last", "lucky_digits", "notices"]
+_PLAN = [
+    *("layout_id", "storage", "account_id", "notices"),
+    *("lucky_mode", "lucky_first", "lucky_last", "lucky_digits"),
+]
 
 
 class DocumentField(serializers.DictField):
@@ -104,7 +108,7 @@ class AssetUploadSerializer(Serializer):
 
     file = serializers.FileField(allow_empty_file=True, use_url=False)
     name = serializers.CharField(max_length=100)
-    kind = serializers.ChoiceField(choices=LayoutAsset._meta.get_field("kind").choices)
+    kind = serializers.ChoiceField(choices=AssetKind.choices)
 
 
 class BatchSerializer(ModelSerializer[InvitationBatch]):
@@ -113,6 +117,9 @@ class BatchSerializer(ModelSerializer[InvitationBatch]):
     source_id = ScopedRelatedField(source="source", queryset=InvitationSource.objects.all())
     layout_id = ScopedRelatedField(
         source="layout", queryset=InvitationLayout.objects.all(), required=False, allow_null=True
+    )
+    account_id = ScopedRelatedField(
+        source="account", queryset=ConnectedAccount.objects.all(), required=False, allow_null=True
     )
     name = serializers.CharField(
         max_length=150, required=False, help_text="Default: the source's name and the time."

@@ -9,6 +9,7 @@ from chatboost.messaging.api.fields import SecretField
 from invitations import links
 from invitations.choices import AudienceKind, AuthKind, SourceKind
 from invitations.models import InvitationLayout, InvitationSource
+from teams.models import ConnectedAccount
 
 
 class SourceSerializer(ModelSerializer[InvitationSource]):
@@ -16,6 +17,9 @@ class SourceSerializer(ModelSerializer[InvitationSource]):
 
     layout_id = ScopedRelatedField(
         source="layout", queryset=InvitationLayout.objects.all(), required=False, allow_null=True
+    )
+    account_id = ScopedRelatedField(
+        source="account", queryset=ConnectedAccount.objects.all(), required=False, allow_null=True
     )
     kind = serializers.ChoiceField(choices=SourceKind.choices)
     auth = serializers.ChoiceField(choices=AuthKind.choices, required=False)
@@ -39,7 +43,8 @@ class SourceSerializer(ModelSerializer[InvitationSource]):
             *("id", "uuid", "name", "kind", "is_enabled", "base_url", "auth", "username", "password"),
             *("has_password", "client_id", "client_secret", "has_client_secret", "audience", "audience_id"),
             *("file_name", "name_fields", "email_field", "photo_field", "lucky_field", "link_field"),
-            *("layout_id", "storage", "lucky_mode", "lucky_first", "lucky_last", "lucky_digits", "notices"),
+            *("layout_id", "storage", "account_id", "notices"),
+            *("lucky_mode", "lucky_first", "lucky_last", "lucky_digits"),
             *("is_polled", "poll_minutes", "polled_at", "webhook_url", "webhook_secret"),
             *("has_webhook_secret", "paused_until", "error", "checked_at", "created_at"),
         ]
@@ -73,7 +78,7 @@ class SourceFieldSerializer(Serializer):
     """A field of the source's contacts."""
 
     alias = serializers.CharField()
-    label = serializers.CharField()
+    name = serializers.CharField(source="label")
 
 
 class AudienceSerializer(Serializer):
@@ -89,13 +94,9 @@ class CheckSerializer(Serializer):
 
     ok = serializers.BooleanField()
     account = serializers.CharField(allow_blank=True)
-    fields_ = SourceFieldSerializer(many=True)
+    contact_fields = SourceFieldSerializer(many=True, source="fields")
     audiences = AudienceSerializer(many=True)
     problems = serializers.ListField(child=serializers.CharField())
-
-    def get_fields(self) -> dict[str, Any]:
-        """Call the fields `fields`, which a serializer can't declare."""
-        return {name.rstrip("_"): field for name, field in super().get_fields().items()}
 
 
 class TableSerializer(Serializer):

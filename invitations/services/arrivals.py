@@ -57,5 +57,5 @@ def _woken(batch: InvitationBatch) -> InvitationBatch:
 
 
 def _is_planned_alike(source: InvitationSource, batch: InvitationBatch) -> bool:
-    fields = [f"{field}_id" if field == "layout" else field for field in batches.PLAN]
+    fields = [f"{field}_id" if field in ("layout", "account") else field for field in batches.PLAN]
     return all(getattr(source, field) == getattr(batch, field) for field in fields)

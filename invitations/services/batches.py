@@ -21,11 +21,13 @@ from invitations.choices import (
     BatchState,
     InvitationState,
     Origin,
+    StorageKind,
 )
 from invitations.errors import NotNow
 from invitations.models import Invitation, InvitationBatch, InvitationSource
 from invitations.services import completion, layouts, lucky, notices, people, steps
 from teams import limits
+from teams.models.connection import AccountState
 
 FETCH_KIND: Final = "invitations.fetch"
 # What a source says for its batches, and a draft for itself.
@@ -54,7 +56,7 @@ def create(
 
     `is_fetched`: nobody is fetched, people are brought to it.
 
-    Raises: ValidationFailed (`invalid_range, foreign_layout`).
+    Raises: ValidationFailed (`invalid_range, foreign_layout, foreign_account`).
     """
     actor_id = getattr(actor, "pk", None)
     batch = InvitationBatch(
@@ -101,8 +103,8 @@ def change(batch: InvitationBatch, *, actor: Any | None = None, **fields: Any) -
 def start(batch: InvitationBatch, *, actor: Any | None = None) -> InvitationBatch:
     """Begin a draft: with its layout's latest version, from the source's first contact.
 
-    Raises: NotNow (`not_a_draft, source_disabled, source_refused, template_unusable`), Conflict
-        (`limit_reached`).
+    Raises: NotNow (`not_a_draft, source_disabled, source_refused, no_account, account_refused,
+        template_unusable`), Conflict (`limit_reached`).
     """
     # Before any other lock: the organization's row is the lock of its limits.
     limits.check(batch.organization, "invitation_batches")
@@ -113,6 +115,7 @@ def start(batch: InvitationBatch, *, actor: Any | None = None) -> InvitationBatc
         raise NotNow("The source is switched off.", code="source_disabled")
     if source.error:
         raise NotNow(f"The source refuses us: {source.error}", code="source_refused")
+    _require_storage(row)
     row.layout_version = layouts.latest(row.organization, row.layout)
     row.state, row.started_at = BatchState.RUNNING, clock.now()
     row.save(update_fields=["layout_version", "state", "started_at"])
@@ -280,10 +283,22 @@ def _check(batch: InvitationBatch) -> None:
     if batch.lucky_first > batch.lucky_last:
         message = "The last number is smaller than the first."
         raise ValidationFailed(message, code="invalid_range", errors={"lucky_last": [message]})
-    if batch.layout is not None and batch.layout.organization_id != batch.organization_id:
-        message = "No such layout."
-        raise ValidationFailed(message, code="foreign_layout", errors={"layout": [message]})
+    for name in ("layout", "account"):
+        chosen = getattr(batch, name)
+        if chosen is not None and chosen.organization_id != batch.organization_id:
+            message = f"No such {name}."
+            raise ValidationFailed(message, code=f"foreign_{name}", errors={name: [message]})
     batch.full_clean(validate_unique=False, validate_constraints=False)
+
+
+def _require_storage(batch: InvitationBatch) -> None:
+    """Refuse to begin what could go nowhere. Raises: NotNow."""
+    if batch.storage != StorageKind.DRIVE or batch.is_dry_run:
+        return
+    if batch.account is None:
+        raise NotNow("Choose whose Google Drive the cards go to.", code="no_account")
+    if batch.account.state != AccountState.CONNECTED:
+        raise NotNow("The Google account is not connected any more.", code="account_refused")
 
 
 def _refuse_unknown(fields: Any) -> None:

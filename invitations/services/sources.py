@@ -25,8 +25,8 @@ from teams.models import Organization
 WRITABLE: Final = (
     *("name", "is_enabled", "base_url", "auth", "username", "password", "client_id", "client_secret"),
     *("audience", "audience_id", "name_fields", "email_field", "photo_field", "lucky_field", "link_field"),
-    *("is_polled", "poll_minutes", "webhook_secret", "layout", "storage", "notices"),
-    *("lucky_mode", "lucky_first", "lucky_last", "lucky_digits"),
+    *("is_polled", "poll_minutes", "webhook_secret", "layout", "storage", "account"),
+    *("notices", "lucky_mode", "lucky_first", "lucky_last", "lucky_digits"),
 )
 # A change of one of these is a new beginning with the source's server.
 CONNECTION: Final = (
