@@ -57,6 +57,12 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
                 "admin:compression_compressionrequest_changelist",
                 "compression.view_compressionrequest",
             ),
+            Place(
+                "Invitations",
+                "badge",
+                "admin:invitations_invitationbatch_changelist",
+                "invitations.view_invitationbatch",
+            ),
         ),
     ),
     (
@@ -130,6 +136,15 @@ TABS: tuple[tuple[tuple[str, str, str], ...], ...] = (
     (
         ("compression.compressionrequest", "Compression", "compression.view_compressionrequest"),
         ("compression.completiondelivery", "Completion webhooks", "compression.view_completiondelivery"),
+    ),
+    (
+        ("invitations.invitationbatch", "Batches", "invitations.view_invitationbatch"),
+        ("invitations.invitation", "Cards", "invitations.view_invitation"),
+        ("invitations.invitationsource", "Sources", "invitations.view_invitationsource"),
+        ("invitations.invitationlayout", "Layouts", "invitations.view_invitationlayout"),
+        ("invitations.layoutversion", "Versions", "invitations.view_layoutversion"),
+        ("invitations.layoutasset", "Pictures and fonts", "invitations.view_layoutasset"),
+        ("invitations.sandboxcontact", "Sandbox contacts", "invitations.view_sandboxcontact"),
     ),
     (
         ("django_celery_beat.periodictask", "Schedules", STAFF),
