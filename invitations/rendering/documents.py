@@ -32,12 +32,13 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class PhotoLayer(Layer):
-    """A contact's photo, or the avatar in its stead."""
+    """A contact's photo, or the avatar in its stead. `background` lies under a photo that is transparent."""
 
     shape: str = "circle"
     radius: float = 40
     border: Border = Border()
     crop: str = "head"
+    background: Color = (0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ LAYERS: Final[dict[str, dict[str, Any]]] = {
         radius=_RADIUS,
         border=_BORDER,
         crop={"enum": ["head", "face", "whole"]},
+        background=_COLOR,
     ),
     "text": _layer(
         "text",

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from invitations.rendering import fitting
+from invitations.rendering import fitting, stamps
 from invitations.rendering.contract import Box, TextBox
-from invitations.rendering.documents import Color, TextLayer
+from invitations.rendering.documents import TextLayer
 from invitations.rendering.fitting import Fitted, Line, Room
 from invitations.rendering.fonts import EM, Chain, Font
 from invitations.rendering.shaping import Shaper
+from invitations.rendering.stamps import Stamp
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -20,60 +21,27 @@ MARGIN = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Patch:
-    """Pixels at a place of the card: a mask for one colour, or colours with their opacity."""
-
-    x: int
-    y: int
-    image: "Image"
-
-    @property
-    def box(self) -> Box:
-        """Return what it covers."""
-        return Box(self.x, self.y, *self.image.size)
-
-    def draw(self, canvas: "Image", color: Color) -> None:
-        """Put it onto a card."""
-        if self.image.mode == "L":
-            mask = (
-                self.image
-                if color[3] == 255
-                else self.image.point([value * color[3] // 255 for value in range(256)])
-            )
-            canvas.paste(color[:3], (self.x, self.y), mask)
-        else:
-            canvas.paste(self.image.convert("RGB"), (self.x, self.y), self.image.getchannel("A"))
-
-
-@dataclass(frozen=True, slots=True)
 class Text:
     """A text as it is drawn, and what is said about it."""
 
-    patches: tuple[Patch, ...]
+    stamps: tuple[Stamp, ...]
     report: TextBox
     missing: tuple[str, ...]
-
-    def draw(self, canvas: "Image", color: Color) -> None:
-        """Put it onto a card."""
-        for patch in self.patches:
-            patch.draw(canvas, color)
 
 
 def compose(text: str, layer: TextLayer, chain: Chain) -> Text:
     """Set a text in its layer's box and draw it."""
     shaper = Shaper(chain)
     fitted = fitting.fit(text, shaper, _room(layer))
-    patches = tuple(
-        clipped for patch in _patches(fitted, layer) if (clipped := _clip(patch, layer.box)) is not None
-    )
+    drawn = tuple(stamps.clip(_stamps(fitted, layer), layer.box))
     report = TextBox(
         name=layer.name,
-        box=_around([patch.box for patch in patches]) or Box(layer.box.x, layer.box.y, 0, 0),
+        box=stamps.around(stamp.box for stamp in drawn) or Box(layer.box.x, layer.box.y, 0, 0),
         size=fitted.size,
         lines=[line.text for line in fitted.lines],
         is_fitted=fitted.is_fitted,
     )
-    return Text(patches, report, tuple(shaper.missing))
+    return Text(drawn, report, tuple(shaper.missing))
 
 
 def _room(layer: TextLayer) -> Room:
@@ -88,7 +56,7 @@ def _room(layer: TextLayer) -> Room:
     )
 
 
-def _patches(fitted: Fitted, layer: TextLayer) -> Iterator[Patch]:
+def _stamps(fitted: Fitted, layer: TextLayer) -> Iterator[Stamp]:
     """Draw all plain glyphs of a text at once, and pictures one by one."""
     import uharfbuzz as hb
 
@@ -107,7 +75,7 @@ def _patches(fitted: Fitted, layer: TextLayer) -> Iterator[Patch]:
                     picture = _picture(run.font, glyph.number, fitted.size)
                     if picture is not None:
                         image, left, top = picture
-                        yield Patch(round(x) + left, top - round(y), image)
+                        yield stamps.picture(round(x) + left, top - round(y), image)
                     continue
                 draw.transform = (1, 0, 0, 1, x / unit, y / unit)
                 draw.draw_glyph(run.font.harfbuzz, glyph.number)
@@ -115,7 +83,9 @@ def _patches(fitted: Fitted, layer: TextLayer) -> Iterator[Patch]:
     image = None if is_empty else draw.render()
     if image is not None and image.extents.width and image.extents.height:
         extents = image.extents
-        yield Patch(extents.x_origin, -extents.y_origin - extents.height, _mask(image))
+        yield stamps.colored(
+            extents.x_origin, -extents.y_origin - extents.height, layer.color, _mask(image)
+        )
 
 
 def _baselines(fitted: Fitted, layer: TextLayer) -> Iterator[tuple[Line, int]]:
@@ -164,25 +134,3 @@ def _picture(font: Font, number: int, size: float) -> "tuple[Image, int, int] | 
     pixels = rows[::-1, : extents.width * 4].reshape(extents.height, extents.width, 4)[:, :, (2, 1, 0, 3)]
     straight = Image.frombytes("RGBa", (extents.width, extents.height), pixels.tobytes()).convert("RGBA")
     return straight, extents.x_origin, -extents.y_origin - extents.height
-
-
-def _clip(patch: Patch, box: Box) -> Patch | None:
-    """Cut off what is outside of a box."""
-    left, top = max(patch.x, box.x), max(patch.y, box.y)
-    right = min(patch.x + patch.image.width, box.x + box.width)
-    bottom = min(patch.y + patch.image.height, box.y + box.height)
-    if left >= right or top >= bottom:
-        return None
-    if (left, top, right - left, bottom - top) == patch.box:
-        return patch
-    image = patch.image.crop((left - patch.x, top - patch.y, right - patch.x, bottom - patch.y))
-    return Patch(left, top, image)
-
-
-def _around(boxes: list[Box]) -> Box | None:
-    if not boxes:
-        return None
-    left, top = min(box.x for box in boxes), min(box.y for box in boxes)
-    right = max(box.x + box.width for box in boxes)
-    bottom = max(box.y + box.height for box in boxes)
-    return Box(left, top, right - left, bottom - top)
