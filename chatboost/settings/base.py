@@ -345,7 +345,11 @@ COMPRESSION_WEBHOOK_SECRET = env.str("COMPRESSION_WEBHOOK_SECRET", default="")
 # Draws and serves the pictures of the demo, and lets them, alone, be fetched from this machine.
 COMPRESSION_DEMO_PICTURES = env.bool("COMPRESSION_DEMO_PICTURES", default=False)
 
-# Invitations: the picture that an organization's first layout is drawn upon.
+# Invitations. The Mautic of whoever runs the installation: sources that they make begin with it, no others.
+MAUTIC_API_URL = env.str("MAUTIC_API_URL", default="").rstrip("/")
+MAUTIC_AUTH = env.str("MAUTIC_AUTH", default="")
+MAUTIC_DEADLINE = timedelta(seconds=env.float("MAUTIC_DEADLINE_SECONDS", default=20))
+# A picture on this machine: the background of the layout that comes with ChatBoost.
 INVITATION_TEMPLATE = env.str("INVITATION_TEMPLATE", default="")
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 

@@ -162,10 +162,11 @@ class MauticSource:
         path = f"forms/{_number(self._audience_id)}/submissions"
         rows = paging.walk(lambda params: self._client.get(path, params), SUBMISSIONS, cursor, since)
         people: dict[str, Person] = {}
+        known: dict[int, Mapping[str, object]] = {}
         ends_at = time.monotonic() + PATIENCE_SECONDS
         for place, (_, row) in enumerate(rows.rows):
             try:
-                person = self._submitter(row, people)
+                person = self._submitter(row, known)
             except (RateLimited, Transient):
                 if not place:
                     raise
@@ -176,22 +177,26 @@ class MauticSource:
                 return Page(list(people.values()), str(rows.behind(place)))
         return Page(list(people.values()), str(rows.next or ""))
 
-    def _submitter(self, row: Mapping[str, Any], known: Mapping[str, Person]) -> Person | None:
+    def _submitter(self, row: Mapping[str, Any], known: dict[int, Mapping[str, object]]) -> Person | None:
         """Return the contact of a submission with its answers; None when it has none, or not any more."""
         lead = row.get("lead")
         number = answers.id_of(lead) if isinstance(lead, dict) else None
         if number is None:
             return None
-        values, said = answers.flat_values(lead), answers.flat_values(row.get("results"))
-        if known.get(str(number)):
-            values = dict(known[str(number)].values)
-        elif any(name not in values and name not in said for name in self._wanted):
-            # Submissions carry the contact's own fields, not the custom ones.
-            try:
-                values |= self.person(str(number)).values
-            except Gone:
-                return None
+        said = answers.flat_values(row.get("results"))
+        try:
+            values = known[number] if number in known else self._completed(number, lead, said)
+        except Gone:
+            return None
+        known[number] = values
         return answers.merged(number, values, said, self._wanted)
+
+    def _completed(self, number: int, lead: object, said: Mapping[str, object]) -> Mapping[str, object]:
+        """Return a contact's values: submissions carry the contact's own fields, not the custom ones."""
+        values = answers.flat_values(lead)
+        if all(name in values or name in said for name in self._wanted):
+            return values
+        return values | dict(self.person(str(number)).values)
 
     def _described(
         self, path: str, keys: tuple[str, ...], noun: str, problems: list[str]

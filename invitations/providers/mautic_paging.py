@@ -23,7 +23,7 @@ Fetch = Callable[[Params], Mapping[str, Any]]
 MAX_BACKS: Final = 200
 # A row this much older than what was asked for shows that the server has not listened; less may be its clock.
 DEAF: Final = timedelta(days=2)
-_CURSOR: Final = re.compile(r"([ko]):(\d{1,2}):(\d{1,19}):(\d{1,19}):(\d{1,4})")
+_CURSOR: Final = re.compile(r"([ko]):([0-9]{1,2}):([0-9]{1,19}):([0-9]{1,19}):([0-9]{1,4})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def walk(fetch: Fetch, listing: Listing, text: str, since: datetime | None) -> R
         found = _by_keyset(fetch, listing, cursor, since)
         if found is not None:
             return found
-        cursor = replace(cursor, mode="o", phase=0)
+        cursor = Cursor("o", 0, cursor.last, max(cursor.start - 1, 0))
     return _by_offset(fetch, listing, cursor, since)
 
 
@@ -123,9 +123,8 @@ def _by_offset(fetch: Fetch, listing: Listing, at: Cursor, since: datetime | Non
     end = at.start + len(found)
     is_over = not found or (end >= total if total is not None else not new)
     # One row again: it shows whether rows in front have gone.
-    following = (
-        Cursor("o", 0, new[-1][0], max(end - 1, 0)) if new else replace(at, start=end, backs=at.backs + 1)
-    )
+    start = max(end - 1, at.start + 1)
+    following = Cursor("o", 0, new[-1][0], start) if new else replace(at, start=start, backs=at.backs + 1)
     names = [name for _, name in listing.dates]
     rows = [(number, row) for number, row in new if since is None or _is_since(row, names, since)]
     return Rows(rows, None if is_over else following, at)
@@ -143,6 +142,8 @@ def _read(body: Mapping[str, Any], listing: Listing) -> tuple[list[tuple[int, di
     if len(found) >= listing.size and numbers != sorted(numbers):
         raise BadResponse("Mautic does not sort the list as it was asked to.", "unsorted")
     total = answers.integer(body.get("total"))
+    if total is not None and total < len(found):
+        total = None
     return sorted(found, key=lambda each: each[0]), total
 
 
@@ -178,5 +179,6 @@ def _is_since(row: Mapping[str, Any], names: list[str], since: datetime) -> bool
 
 
 def _is_before(row: Mapping[str, Any], name: str, since: datetime) -> bool:
+    # A time that is not there at all is not known; one that is null can't have been asked for.
     time = answers.moment(row.get(name))
-    return time is not None and time < since
+    return row.get(name, "") is None or (time is not None and time < since)
