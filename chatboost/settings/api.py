@@ -71,5 +71,10 @@ SPECTACULAR_SETTINGS = {
         "MessageStatusEnum": "chatboost.messaging.models.MessageStatus",
         "ContactStatusEnum": "chatboost.messaging.models.ContactStatus",
         "NotificationTypeEnum": "teams.models.NotificationType",
+        "InvitationSourceKindEnum": "invitations.choices.SourceKind",
+        "AssetKindEnum": "invitations.choices.AssetKind",
+        "InvitationBatchStateEnum": "invitations.choices.BatchState",
+        "InvitationStateEnum": "invitations.choices.InvitationState",
+        "InvitationStepStateEnum": "invitations.choices.StepState",
     },
 }

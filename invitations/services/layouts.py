@@ -103,12 +103,11 @@ def latest(organization: Organization, layout: InvitationLayout | None) -> Layou
 
     Raises: NotNow (`template_unusable`).
     """
-    own = InvitationLayout.objects.for_organization(organization)
-    chosen = layout or own.order_by("id").first()
+    chosen = layout or _oldest(organization)
     if chosen is None:
         # Whoever waits here finds the layout that was made meanwhile.
         limits.check(organization, "invitation_layouts", 0)
-        chosen = own.order_by("id").first() or _first(organization)
+        chosen = _oldest(organization) or _first(organization)
     found: LayoutVersion = chosen.versions.order_by("-number")[:1].get()
     return found
 
@@ -134,6 +133,13 @@ def _missing(layout: rendering.Layout, own: Mapping[str, LayoutAsset]) -> Iterat
         yield f"pictures.{name}", f"There is no picture {name}."
     for name in sorted(layout.fonts - fonts):
         yield f"fonts.{name}", f"There is no font {name}."
+
+
+def _oldest(organization: Organization) -> InvitationLayout | None:
+    own: InvitationLayout | None = (
+        InvitationLayout.objects.for_organization(organization).order_by("id").first()
+    )
+    return own
 
 
 def _first(organization: Organization) -> InvitationLayout:

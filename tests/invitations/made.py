@@ -3,6 +3,8 @@
 from itertools import count
 from typing import Any
 
+from chatboost.core import files
+from chatboost.core.models import File
 from invitations.choices import BatchState, SourceKind
 from invitations.models import InvitationBatch, InvitationSource
 from invitations.providers.base import Person
@@ -34,3 +36,16 @@ def person(number: int, **values: str) -> Person:
 def people(*numbers: int) -> list[Person]:
     """Contacts of a source, by number."""
     return [person(number) for number in numbers]
+
+
+def picture(of: Organization, *, purpose: str = "invitation-card", content: bytes = b"JPEG") -> File:
+    """A picture in the storage, as the pipeline keeps it."""
+    (place,) = files.reserve(
+        1,
+        organization_id=of.pk,
+        purpose=purpose,
+        permission="invitations.view_invitation",
+        expires_at=None,
+    )
+    files.complete([files.fill(place, content, name="Ada.jpg", content_type="image/jpeg")])
+    return files.get(place.uuid, of.pk)
