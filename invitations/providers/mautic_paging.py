@@ -10,7 +10,7 @@ steps back until it has found its place again.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final, Self
 
 from invitations.providers import mautic_answers as answers
@@ -21,8 +21,6 @@ Fetch = Callable[[Params], Mapping[str, Any]]
 
 # Steps back in a row. So many rows don't go between two pages: the server makes things up.
 MAX_BACKS: Final = 200
-# A row this much older than what was asked for shows that the server has not listened; less may be its clock.
-DEAF: Final = timedelta(days=2)
 _CURSOR: Final = re.compile(r"([ko]):([0-9]{1,2}):([0-9]{1,19}):([0-9]{1,19}):([0-9]{1,4})")
 
 
@@ -78,11 +76,13 @@ class Rows:
 def walk(fetch: Fetch, listing: Listing, text: str, since: datetime | None) -> Rows:
     """Return the rows behind a cursor. Raises: Invalid, BadResponse, and what `fetch` raises."""
     cursor = Cursor.read(text)
+    # Mautic's times have whole seconds.
+    since = since.replace(microsecond=0) if since is not None else None
     if cursor.mode == "k":
         found = _by_keyset(fetch, listing, cursor, since)
         if found is not None:
             return found
-        cursor = Cursor("o", 0, cursor.last, max(cursor.start - 1, 0))
+        cursor = Cursor("o", cursor.phase, cursor.last, max(cursor.start - 1, 0))
     return _by_offset(fetch, listing, cursor, since)
 
 
@@ -104,11 +104,7 @@ def _by_keyset(fetch: Fetch, listing: Listing, at: Cursor, since: datetime | Non
     if is_over:
         following = Cursor(phase=at.phase + 1) if at.phase + 1 < len(dates) else None
     earlier = [each for _, each in listing.dates[: at.phase]] if since is not None else []
-    rows = [
-        (number, row)
-        for number, row in found
-        if not (since and (_is_since(row, earlier, since) or _is_before(row, name, since)))
-    ]
+    rows = [(number, row) for number, row in found if since is None or not _is_since(row, earlier, since)]
     return Rows(rows, following, at)
 
 
@@ -124,9 +120,16 @@ def _by_offset(fetch: Fetch, listing: Listing, at: Cursor, since: datetime | Non
     is_over = not found or (end >= total if total is not None else not new)
     # One row again: it shows whether rows in front have gone.
     start = max(end - 1, at.start + 1)
-    following = Cursor("o", 0, new[-1][0], start) if new else replace(at, start=start, backs=at.backs + 1)
+    following = (
+        Cursor("o", at.phase, new[-1][0], start) if new else replace(at, start=start, backs=at.backs + 1)
+    )
     names = [name for _, name in listing.dates]
-    rows = [(number, row) for number, row in new if since is None or _is_since(row, names, since)]
+    rows = [
+        (number, row)
+        for number, row in new
+        if since is None
+        or (_is_since(row, names[at.phase :], since) and not _is_since(row, names[: at.phase], since))
+    ]
     return Rows(rows, None if is_over else following, at)
 
 
@@ -169,8 +172,7 @@ def _where(conditions: list[tuple[str, str, str]]) -> Params:
 def _is_deaf(found: list[tuple[int, dict[str, Any]]], name: str, since: datetime | None) -> bool:
     if since is None:
         return False
-    times = (answers.moment(row.get(name)) for _, row in found)
-    return any(time is not None and time < since - DEAF for time in times)
+    return any(_is_before(row, name, since) for _, row in found)
 
 
 def _is_since(row: Mapping[str, Any], names: list[str], since: datetime) -> bool:
