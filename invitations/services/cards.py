@@ -77,7 +77,12 @@ def resolve(invitation: Invitation, *, keep_theirs: bool, actor: Any | None = No
     if keep_theirs:
         return _keep_theirs(batch, row)
     _require_running(batch)
-    return _again(row, Step.LINK)
+    found = row.found_link
+    row = _again(row, Step.LINK)
+    # What stands there may be written over; anything else is another conflict.
+    row.found_link = found
+    row.save(update_fields=["found_link"])
+    return row
 
 
 def _keep_theirs(batch: InvitationBatch, row: Invitation) -> Invitation:

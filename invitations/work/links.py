@@ -27,6 +27,8 @@ class Intent(stepping.Intent):
     external_id: str
     link_field: str
     link: str
+    # What somebody else wrote, and somebody here has decided to write over.
+    overwritten: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class LinkKind(StepKind[Intent, Found]):
                 external_id=row.external_id,
                 link_field=row.batch.source.link_field,
                 link=row.link,
+                overwritten=row.found_link,
             )
             for row in invitations
         }
@@ -83,6 +86,7 @@ class LinkKind(StepKind[Intent, Found]):
     def keep(self, book: Book, invitation: Invitation, intent: Intent, success: Found) -> None:
         """Finish with our link, or show what stands there instead."""
         if success.link == intent.link:
+            invitation.found_link = ""
             book.done(invitation, external_id=intent.external_id)
             return
         invitation.found_link = success.link[:500]
@@ -93,7 +97,7 @@ class LinkKind(StepKind[Intent, Found]):
 def _write(intent: Intent) -> Found:
     assert intent.peer is not None
     found = _read(intent)
-    if found:
+    if found and found[:500] != intent.overwritten:
         return Found(found)
     with turn(intent.peer):
         intent.source.write_link(intent.external_id, intent.link_field, intent.link)
