@@ -4,13 +4,14 @@ from collections.abc import Iterable
 from typing import Final
 
 from chatboost.core import clock, events, live
-from invitations.choices import ALLOWED_TRANSITIONS, BatchState, InvitationState
+from invitations.choices import ALLOWED_TRANSITIONS, BatchState, InvitationState, NoticeMode
 from invitations.events import InvitationBatchFinished
 from invitations.models import Invitation, InvitationBatch
 from invitations.services import notices
-from teams.models import NotificationType, Severity, User
-from teams.notifications import notify
+from teams.models import Medium, NotificationType, Severity, User
+from teams.notifications.writing import News, tell
 
+PERMISSION: Final = "invitations.view_invitationbatch"
 PAGE: Final = "/admin/invitations/invitationbatch/"
 COUNTS: Final = ("total_count", "done_count", "failed_count", "conflict_count", "skipped_count")
 _COUNTED: Final[dict[str, str]] = {
@@ -80,19 +81,25 @@ def _state_of(batch: InvitationBatch) -> BatchState:
 
 
 def _tell(batch: InvitationBatch) -> None:
-    """Tell whoever began the batch, or everybody who may see it, that it is over."""
-    began = User.objects.filter(pk=batch.actor_id or 0)
-    notify(
+    """Tell whoever began the batch, or everybody who may see it, that it is over.
+
+    A chat that was told of the batch all along is not told by this, too.
+    """
+    news = News(
         organization=batch.organization,
         type=NotificationType.BATCH,
         severity=_SEVERITIES[batch.state],
         title=f"Invitations “{batch.name}”: {batch.get_state_display().lower()}",
-        body=notices.counts_text(batch) + (f" {batch.fetch_error}" if batch.fetch_error else ""),
+        body=" ".join(filter(None, [notices.counts_text(batch), batch.fetch_error])),
         url=page(batch),
         object=batch,
         dedupe_key=f"invitation_batch:{batch.pk}:{batch.finished_at:%Y%m%d%H%M%S%f}",
-        **({"users": began} if batch.actor_id else {"permission": "invitations.view_invitationbatch"}),
     )
+    without = set() if notices.mode_of(batch) == NoticeMode.OFF else {Medium.TELEGRAM}
+    if batch.actor_id is not None:
+        tell(news, users=User.objects.filter(pk=batch.actor_id), without=without)
+    else:
+        tell(news, permission=PERMISSION, without=without)
 
 
 def page(batch: InvitationBatch) -> str:

@@ -1,8 +1,8 @@
 """How those are whom calls go to: a source's server, an account. Whether calls may go, and what answers say.
 
 Who asks to be left alone is: its row says until when, and nothing is called before. After `FAILURES` failures
-in a row nothing goes out but one call every `PROBE_EVERY`, until one does well. Who refuses our credentials is
-not called until they change; operators are told once.
+in a row nothing goes out but one call every `PROBE_EVERY`, until one does well. Who refuses our credentials
+is not called until they change; operators are told once.
 """
 
 from collections import defaultdict

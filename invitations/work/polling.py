@@ -1,4 +1,4 @@
-"""Looking for new contacts: whoever is new since the last look gets a batch of their own, with others like them."""
+"""Looking for new contacts: who is new since the last look begins a batch of those who are."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
 """What the steps that call something have in common: intents, outcomes, waiting, giving up.
 
-A step of a batch that is paused, or was cancelled meanwhile, is not begun. An outcome is written down once, by
-whoever brings it first; what failed is tried again by whoever holds the item. A worker that dies costs a step
-nothing: what it did is found again by whoever comes next, since each effect has a name that was known before.
+A step of a batch that is paused, or was cancelled meanwhile, is not begun. An outcome is written down once,
+by whoever brings it first; what failed is tried again by whoever holds the item. A worker that dies costs a
+step nothing: whoever comes next finds what it did, since each effect has a name that was known before.
 """
 
 from abc import abstractmethod

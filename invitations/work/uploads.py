@@ -1,4 +1,4 @@
-"""The upload: the card goes to Google Drive under an id that was known before, or stays here. It has a link then."""
+"""The upload: the card goes to Google Drive under an id that was known before, or stays here."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

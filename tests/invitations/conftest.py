@@ -7,6 +7,8 @@ import pytest
 from pytest_django import Settings
 
 from invitations import pauses, renderers
+from tests.invitations import outside as worlds
+from tests.invitations.outside import Outside
 
 
 @pytest.fixture(autouse=True)
@@ -24,3 +26,10 @@ def _end_children() -> Iterator[None]:
     if renderers.pool.cache_info().currsize:
         renderers.pool().close()
         renderers.pool.cache_clear()
+
+
+@pytest.fixture
+def outside(settings: Settings) -> Iterator[Outside]:
+    with worlds.running() as found:
+        worlds.known(found, settings)
+        yield found
