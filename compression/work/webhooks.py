@@ -94,7 +94,7 @@ class WebhookKind(EffectKind[Call, Answer]):
             return Answer(status=error.status)
         except HttpError as error:
             return Answer(error=_CODES.get(type(error), "no_answer"))
-        pause = downloads.retry_after(response.headers.get("retry-after", ""))
+        pause = downloads.pause_of(response)
         # 410 is how a server says that it wants no more of these.
         return Answer(status=response.status, is_final=response.status == 410, pause=pause)
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from chatboost.core import clock
-from chatboost.core.http import downloads, errors, untrusted, urls
+from chatboost.core.http import errors, untrusted, urls, waiting
 from chatboost.core.http.response import Response
 from invitations.providers import mautic_answers as answers
 from invitations.providers.base import (
@@ -187,7 +187,7 @@ class MauticClient:
         body = answers.loose(answer)
         said = answers.refusal(body)
         words = self._account.hide(said.words or f"HTTP {status}")
-        pause = downloads.retry_after(answer.headers.get("retry-after", ""))
+        pause = waiting.asked_by(answer)
         if status == 429 or (status >= 500 and pause is not None):
             return RateLimited(f"Mautic wants to be left alone: {words}", retry_after=pause)
         if status >= 500 or status in (408, 425):

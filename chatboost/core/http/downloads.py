@@ -5,14 +5,12 @@ What goes wrong is a value with a stable code: the place is a user's, and so is 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from typing import Final
 
-from chatboost.core import clock
-from chatboost.core.http import untrusted
+from chatboost.core.http import untrusted, waiting
 from chatboost.core.http.errors import HttpError, NotSent, OutcomeUnknown, Refused, TooLarge
-from chatboost.core.http.response import Response
+from chatboost.core.http.response import Head, Response
 
 REDIRECTS: Final = 3
 # A host that wants to be left alone for longer is not waited for.
@@ -83,17 +81,10 @@ def fetch(
     return _judged(response)
 
 
-def retry_after(text: str) -> timedelta | None:
-    """Read a Retry-After field, seconds or a date, cut at an hour. Source: RFC 9110 §10.2.3."""
-    text = text.strip()
-    if text.isascii() and text.isdigit():
-        return min(timedelta(seconds=int(text[:9])), MAX_PAUSE)
-    try:
-        until = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
-        return None
-    left = (until if until.tzinfo else until.replace(tzinfo=UTC)) - clock.now()
-    return min(max(left, timedelta()), MAX_PAUSE)
+def pause_of(answer: Head) -> timedelta | None:
+    """Return for how long a host wants to be left alone, at most for an hour."""
+    wait = waiting.asked_by(answer)
+    return None if wait is None else min(wait, MAX_PAUSE)
 
 
 def _judged(response: Response) -> Fetched | Failure:
@@ -109,7 +100,7 @@ def _refused(response: Response) -> Failure:
     is_passing = status in _PASSING
     other = "server_error" if status >= 500 else "bad_answer"
     code, message = _NAMES.get(status, (other, "The server answers with an error."))
-    pause = retry_after(response.headers.get("retry-after", "")) if is_passing else None
+    pause = pause_of(response) if is_passing else None
     return Failure(code=code, message=f"{message} (HTTP {status})", is_passing=is_passing, pause=pause)
 
 
