@@ -58,6 +58,14 @@ class Arm:
     signal_number: signal.Signals = signal.SIGKILL
 
 
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A power cut when a kind of work gets to a place; see `tests.rig_cuts`."""
+
+    kind: str
+    place: str
+
+
 @dataclass
 class Rig:
     """Processes of one installation, all on loopback."""
@@ -141,9 +149,17 @@ class Rig:
         """Fork a pump, its clock `skew` seconds off; returns its process id."""
         return self._fork({"run": "pump", "queues": list(queues), "skew": skew, **_armed(arm)})
 
-    def start_drain(self, queues: Sequence[str] = QUEUES, arm: Arm | None = None) -> int:
-        """Fork a worker of one thread that only drains, as a Celery worker's process does."""
-        return self._fork({"run": "drain", "queues": list(queues), **_armed(arm)})
+    def start_drain(
+        self,
+        queues: Sequence[str] = QUEUES,
+        arm: Arm | None = None,
+        *,
+        kinds: Sequence[str] | None = None,
+        cut: Cut | None = None,
+    ) -> int:
+        """Fork a worker of one thread that only drains, as a Celery worker's process does; some kinds, perhaps."""
+        order = {"run": "drain", "queues": list(queues), "kinds": kinds}
+        return self._fork({**order, **_armed(arm), **({"cut": [cut.kind, cut.place]} if cut else {})})
 
     def start(self, name: str, *arguments: str) -> int:
         """Start a module as a process of its own; its log is `{name}.log`."""

@@ -1,7 +1,7 @@
 """The rig's parent of processes: loads the product once, then forks one for each line of JSON it reads.
 
 {"run": "pump", "queues": [...], "arm": [name, hits, signal]}   → {"pid": 7}
-{"run": "drain", "queues": [...], "arm": [...]}                 → {"pid": 7}
+{"run": "drain", "queues": [...], "kinds": [...], "arm": [...], "cut": [kind, place]}   → {"pid": 7}
 {"run": "web", "port": 8000, "arm": [...]}                      → {"pid": 7}
 {"reap": true}              → {"ended": [[7, -9]]}, exit codes as subprocess has them
 """
@@ -64,6 +64,8 @@ def _child(order: dict[str, Any]) -> NoReturn:
             _skew(order["skew"])
         if order.get("arm"):
             _arm(*order["arm"])
+        if order.get("cut"):
+            _cut(*order["cut"])
         _run(order)
         code = 0
     except Exception:  # nobody above would print it
@@ -85,12 +87,18 @@ def _arm(name: str, hits: int, signal_name: str) -> None:
     failpoints.arm(name, hits=hits, signal_number=signal.Signals[signal_name])
 
 
+def _cut(kind: str, place: str) -> None:
+    from tests import rig_cuts
+
+    rig_cuts.arm(kind, place)
+
+
 def _run(order: dict[str, Any]) -> None:
     match order["run"]:
         case "pump":
             call_command("pump", *order["queues"])
         case "drain":
-            _drain(order["queues"])
+            _drain(order["queues"], order.get("kinds"))
         case "task":
             from tests.rig_tasks import TASKS
 
@@ -102,14 +110,14 @@ def _run(order: dict[str, Any]) -> None:
             uvicorn.run(application, port=order["port"], lifespan="off", log_level="warning")
 
 
-def _drain(queues: list[str]) -> None:
+def _drain(queues: list[str], names: list[str] | None) -> None:
     from chatboost.core.stopping import StopFlag
     from chatboost.core.work.drain import drain
 
     is_over = StopFlag()
     signal.signal(signal.SIGTERM, lambda *_: is_over.set())
     while not is_over.is_set():
-        if not sum(drain(queue) for queue in queues):
+        if not sum(drain(queue, names=names) for queue in queues):
             is_over.wait(0.02)
 
 
