@@ -35,4 +35,4 @@ def render(request: CardRequest) -> Card:
 @cache
 def pool() -> Pool:
     """Return the children of this process."""
-    return Pool(max(1, settings.INVITATIONS_PROCESSES))
+    return Pool(max(1, settings.INVITATION_PROCESSES))

@@ -351,6 +351,13 @@ MAUTIC_AUTH = env.str("MAUTIC_AUTH", default="")
 MAUTIC_DEADLINE = timedelta(seconds=env.float("MAUTIC_DEADLINE_SECONDS", default=20))
 # A picture on this machine: the background of the layout that comes with ChatBoost.
 INVITATION_TEMPLATE = env.str("INVITATION_TEMPLATE", default="")
+# Fetching a photo, with all its redirects.
+INVITATION_PHOTO_DEADLINE = timedelta(seconds=10)
+INVITATION_PHOTO_MAX_BYTES = 25 * 1024 * 1024
+# The largest table of people (bytes, also of an Excel file, unpacked), and the most rows in it.
+INVITATION_MAX_BYTES = 10 * 1024 * 1024
+INVITATION_MAX_ROWS = 20_000
+
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 
 LANGUAGE_CODE = "en"

@@ -25,7 +25,9 @@ class Shelf:
             self._templates.move_to_end(key)
         return self._templates.get(key)
 
-    def prepare(self, key: str, document: dict[str, Any], assets: dict[str, bytes], limits: Limits) -> Template:
+    def prepare(
+        self, key: str, document: dict[str, Any], assets: dict[str, bytes], limits: Limits
+    ) -> Template:
         """Make a template, and let go of others if there are too many.
 
         Raises:
@@ -51,9 +53,7 @@ def render(request: CardRequest, shelf: Shelf, limits: Limits) -> Card:
     Raises:
         PictureError: it does not come out.
     """
-    template = shelf.get(request.key) or shelf.prepare(
-        request.key, request.document, request.assets, limits
-    )
+    template = shelf.get(request.key) or shelf.prepare(request.key, request.document, request.assets, limits)
     photo = None if request.photo is None else Photo(request.photo, limits)
     drawing = Drawing(request.values, photo=photo, face=request.face, crop=request.crop)
     return template.render(drawing)

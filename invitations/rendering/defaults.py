@@ -18,8 +18,20 @@ def default_document() -> dict[str, Any]:
         "layers": [
             _frame("frame", 48, 6, 28),
             _frame("inner frame", 68, 2, 16),
-            _text("heading", 150, 150, 1300, 96, "Together, we celebrate", font="Dancing Script", size=76, color=_GOLD),
-            _text("title", 150, 250, 1300, 150, "You are invited", font="Playfair Display", weight=700, size=124),
+            _text(
+                "heading",
+                150,
+                150,
+                1300,
+                96,
+                "Together, we celebrate",
+                font="Dancing Script",
+                size=76,
+                color=_GOLD,
+            ),
+            _text(
+                "title", 150, 250, 1300, 150, "You are invited", font="Playfair Display", weight=700, size=124
+            ),
             {
                 "type": "photo",
                 "name": "photo",
@@ -46,7 +58,15 @@ def default_document() -> dict[str, Any]:
                 max_lines=2,
                 line_height=1.18,
             ),
-            {"type": "rectangle", "name": "rule", "x": 700, "y": 1335, "width": 200, "height": 4, "color": _GOLD},
+            {
+                "type": "rectangle",
+                "name": "rule",
+                "x": 700,
+                "y": 1335,
+                "width": 200,
+                "height": 4,
+                "color": _GOLD,
+            },
             _text(
                 "message",
                 250,
@@ -70,7 +90,9 @@ def default_document() -> dict[str, Any]:
                 "radius": 28,
                 "border": {"color": "#e4d8bd", "width": 3},
             },
-            _text("lucky label", 230, 1590, 720, 60, "Your lucky number", align="start", size=42, color=_SOFT),
+            _text(
+                "lucky label", 230, 1590, 720, 60, "Your lucky number", align="start", size=42, color=_SOFT
+            ),
             _text(
                 "lucky number",
                 230,

@@ -52,9 +52,7 @@ def find(image: "Image", options: FaceOptions) -> tuple[list[Box], int]:
         turned = np.ascontiguousarray(np.rot90(grey, -turn // 90))
         least = _TURNED_SHARE * min(turned.shape)
         found = [
-            box
-            for box in _proposed(turned, sterner)
-            if box[2] >= least and _is_beyond_doubt(turned, box)
+            box for box in _proposed(turned, sterner) if box[2] >= least and _is_beyond_doubt(turned, box)
         ]
         if found:
             return _sorted(found, scale), turn

@@ -37,10 +37,26 @@ FAMILIES: Final = (
     Family("Noto Naskh Arabic", "pylopdf_fonts_ar", "NotoNaskhArabic-Variable.ttf", is_serif=True),
     Family("Noto Sans Arabic", "manimgx_fonts", "NotoSansArabic[wght].ttf"),
 )
-_SCRIPTS: Final = (
-    "Hebrew Devanagari Bengali Gurmukhi Gujarati Oriya Tamil Telugu Kannada Malayalam Sinhala Thai Lao Myanmar Khmer "
-    "Georgian Armenian Ethiopic"
-).split()
+_SCRIPTS: Final = [
+    "Hebrew",
+    "Devanagari",
+    "Bengali",
+    "Gurmukhi",
+    "Gujarati",
+    "Oriya",
+    "Tamil",
+    "Telugu",
+    "Kannada",
+    "Malayalam",
+    "Sinhala",
+    "Thai",
+    "Lao",
+    "Myanmar",
+    "Khmer",
+    "Georgian",
+    "Armenian",
+    "Ethiopic",
+]
 _EMOJI: Final = Family("Noto Emoji", "manimgx_fonts", "NotoEmoji[wght].ttf")
 _FALLBACKS: Final = (
     *(Family(f"Noto Sans {script}", "manimgx_fonts", f"NotoSans{script}[wght].ttf") for script in _SCRIPTS),

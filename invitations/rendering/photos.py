@@ -38,7 +38,9 @@ class Photo:
         box = (left * scale[0], top * scale[1], right * scale[0], bottom * scale[1])
         box = (box[0], box[1], min(box[2], image.width), min(box[3], image.height))
         if image.mode == "RGBA":
-            return image.convert("RGBa").resize((width, height), Image.Resampling.LANCZOS, box).convert("RGBA")
+            return (
+                image.convert("RGBa").resize((width, height), Image.Resampling.LANCZOS, box).convert("RGBA")
+            )
         return image.resize((width, height), Image.Resampling.LANCZOS, box, reducing_gap=2)
 
     def _decoded(self, need: float) -> "tuple[Image, tuple[float, float]]":

@@ -38,9 +38,7 @@ class Png:
     def __init__(self, image: "Image", boxes: Iterable[Box]) -> None:
         self._size = image.size
         self._bands = _bands(image.height, boxes)
-        self._still = [
-            None if changes else _piece(image, rows, _STILL) for rows, changes in self._bands
-        ]
+        self._still = [None if changes else _piece(image, rows, _STILL) for rows, changes in self._bands]
         self.content = self.spliced(image)
 
     @property

@@ -51,7 +51,9 @@ class Pool:
         Raises:
             PictureError: the photo does not come out; its `code` says why.
         """
-        return self._ask(messages.photo_request(self._checked(content), options or FaceOptions()), messages.read_photo)
+        return self._ask(
+            messages.photo_request(self._checked(content), options or FaceOptions()), messages.read_photo
+        )
 
     def prepare_picture(self, content: bytes) -> PreparedPicture:
         """Make a layout's picture ready for cards.

@@ -5,7 +5,8 @@ from typing import Any
 
 from chatboost.core import pictures
 from chatboost.core.pictures import Limits
-from invitations.rendering import cards, faces, fonts, messages, pictures as preparing
+from invitations.rendering import cards, faces, fonts, messages
+from invitations.rendering import pictures as preparing
 from invitations.rendering.contract import FaceOptions
 
 _shelf = cards.Shelf()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+
 @lru_cache(maxsize=32)
 def rounded(width: int, height: int, radius: float) -> "Image":
     """Return the mask of a rectangle with round corners; with the largest radius that fits it is a circle, if it is square."""

@@ -237,6 +237,4 @@ def _scaled(image: "Image", box: Box, scale: float) -> Stamp:
         # Transparent pixels must not bleed into the others.
         image = image.convert("RGBa") if mode == "RGBA" else image
         image = image.resize(size, Image.Resampling.LANCZOS).convert(mode)
-    return stamps.picture(
-        box.x + (box.width - size[0]) // 2, box.y + (box.height - size[1]) // 2, image
-    )
+    return stamps.picture(box.x + (box.width - size[0]) // 2, box.y + (box.height - size[1]) // 2, image)

@@ -83,9 +83,7 @@ def _stamps(fitted: Fitted, layer: TextLayer) -> Iterator[Stamp]:
     image = None if is_empty else draw.render()
     if image is not None and image.extents.width and image.extents.height:
         extents = image.extents
-        yield stamps.colored(
-            extents.x_origin, -extents.y_origin - extents.height, layer.color, _mask(image)
-        )
+        yield stamps.colored(extents.x_origin, -extents.y_origin - extents.height, layer.color, _mask(image))
 
 
 def _baselines(fitted: Fitted, layer: TextLayer) -> Iterator[tuple[Line, int]]:

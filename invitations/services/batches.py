@@ -241,7 +241,6 @@ def owe_fetch(batch: InvitationBatch, run_at: datetime | None = None) -> None:
             organization_id=batch.organization_id,
             queue=steps.MAINTENANCE,
             lane=f"invitation_batch:{batch.pk}",
-            run_at=run_at,
             dedupe_key=str(batch.pk),
             run_at=run_at,
         )

@@ -18,7 +18,6 @@ from tests.fakes.images import ImageHost
 from tests.fakes.mautic import PASSWORD, USER, MauticFake
 from tests.fakes.telegram import TOKEN, TelegramFake
 from tests.rig import Cut, Rig, await_true, database_url, databases, installation
-from tests.rig_broker import BINARY, broker
 from tests.rig_cuts import PLACES
 
 pytestmark = pytest.mark.proof
