@@ -18,7 +18,7 @@ from invitations.rendering.contract import (
 )
 from invitations.rendering.crops import crop_of
 from invitations.rendering.defaults import default_document
-from invitations.rendering.documents import parse
+from invitations.rendering.documents import Layout, parse
 from invitations.rendering.fonts import families as font_families
 from invitations.rendering.pool import Pool
 from invitations.rendering.schema import SCHEMA
@@ -30,6 +30,7 @@ __all__ = [
     "CardRequest",
     "FaceOptions",
     "FontInfo",
+    "Layout",
     "LayoutError",
     "PictureError",
     "Pool",
