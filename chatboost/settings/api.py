@@ -70,6 +70,10 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "MessageStatusEnum": "chatboost.messaging.models.MessageStatus",
         "ContactStatusEnum": "chatboost.messaging.models.ContactStatus",
+        "KindEnum": "chatboost.messaging.models.ChannelKind",
+        "ConnectionPurposeEnum": "teams.models.Purpose",
+        "ConnectedAccountKindEnum": "teams.models.AccountKind",
+        "ConnectedAccountStateEnum": "teams.models.AccountState",
         "NotificationTypeEnum": "teams.models.NotificationType",
         "InvitationSourceKindEnum": "invitations.choices.SourceKind",
         "AssetKindEnum": "invitations.choices.AssetKind",

@@ -7,8 +7,9 @@ What is begun in a browser's session ends there, so programs with a token or a k
 from typing import Any, ClassVar
 
 from django.contrib import messages
+from django.contrib.auth import get_user
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -23,7 +24,7 @@ from chatboost.core.errors import ValidationFailed
 from teams.authentication import SessionAuthentication
 from teams.models import Purpose, User
 from teams.services import connections, consent
-from teams.services.consent import Return, Visitor
+from teams.services.consent import MAX_CODE, MAX_STATE, Return, Visitor
 
 CONNECTIONS = "admin:teams_connectedaccount_changelist"
 
@@ -70,7 +71,8 @@ class AuthorizeView(_InBrowser):
     )
     def get(self, request: Request) -> HttpResponse:
         """Begin the trip."""
-        visitor = _visitor(request)
+        is_program = not isinstance(request.successful_authenticator, SessionAuthentication)
+        visitor = None if is_program else _visitor(request._request)
         if visitor is None:
             raise ValidationFailed(
                 "Open this address in a browser that is signed in to the console: what Google answers is "
@@ -86,7 +88,8 @@ class CallbackView(_InBrowser):
 
     access = "anybody, by the state that Google sends along"
     permission_classes = (AllowAny,)
-    authentication_classes = (SessionAuthentication,)
+    # A token or a key says nothing here: the browser's session has to be the one that began.
+    authentication_classes = ()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Let Google add whatever it likes to the query."""
@@ -99,7 +102,10 @@ class CallbackView(_InBrowser):
             "`state_missing`, `state_unknown`, `state_foreign`, `state_expired`, `state_used`: the trip was "
             "not begun here, in this session, or not lately. `access_denied`: the person said no."
         ),
-        parameters=[OpenApiParameter(name, str) for name in ("state", "code", "error", "scope")],
+        parameters=[
+            OpenApiParameter(name, {"type": "string", "maxLength": longest})
+            for name, longest in (("state", MAX_STATE), ("code", MAX_CODE), ("error", 200), ("scope", 2000))
+        ],
         auth=[],
         responses={302: OpenApiResponse(description="Connected: to the console’s page of connections.")},
     )
@@ -107,16 +113,16 @@ class CallbackView(_InBrowser):
         """End the trip."""
         query = request.query_params
         came = Return(state=query.get("state", ""), code=query.get("code", ""), error=query.get("error", ""))
-        account = consent.finish(_visitor(request), came)
+        account = consent.finish(_visitor(request._request), came)
         messages.success(request._request, f"{Purpose(account.purpose).label} is connected: {account}.")
         return HttpResponseRedirect(reverse(CONNECTIONS))
 
 
-def _visitor(request: Request) -> Visitor | None:
-    """Return who is at the browser; None for a program, and for a stranger."""
-    is_session = isinstance(request.successful_authenticator, SessionAuthentication)
-    key = request._request.session.session_key
-    if not is_session or not isinstance(request.user, User) or not key:
+def _visitor(request: HttpRequest) -> Visitor | None:
+    """Return who is signed in at the browser; None for a stranger."""
+    # Not `request.user`, which a view without authentication has made nobody.
+    user, key = get_user(request), request.session.session_key
+    if not isinstance(user, User) or not key:
         return None
     organization = request.organization  # type: ignore[attr-defined]
-    return Visitor(user=request.user, organization=organization, session_key=key)
+    return Visitor(user=user, organization=organization, session_key=key)

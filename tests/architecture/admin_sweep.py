@@ -23,7 +23,11 @@ NOT_THERE = {403, 404, 405}
 # What the pages that take something would take: so a refusal is about whose row it is.
 TAKEN = {"text": "words", "do": "pause"}
 # What a form refuses though it is filled in well: nobody is there who could be added.
-REFUSED = {"teams_membership_add": "Send this person an invite"}
+REFUSED = {
+    "teams_membership_add": "Send this person an invite",
+    # A form with a file: no words fit.
+    "teams_connectedaccount_add": "key_file",
+}
 
 
 @dataclass

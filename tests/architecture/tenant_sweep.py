@@ -30,6 +30,11 @@ ANSWERS: dict[tuple[str, str], int] = {
 }
 # What the caller's own rows are refused for, though the request is valid: operation → code.
 REFUSALS = {
+    # Ends where it began: in a browser's session.
+    "authorize": "session_required",
+    "oauth2callback": "state_missing",
+    # An invented key is none of Google's.
+    "team_connections_create": "invalid_service_account_key",
     "auth_token_mfa": "invalid_mfa_token",
     "compression_cancel": "already_finished",
     # The file is no image.

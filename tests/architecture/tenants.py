@@ -22,7 +22,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection, models, transaction
 from django.db.models import Model
 
-from chatboost.core import files
+from chatboost.core import clock, files
 from chatboost.core.exchange import staging
 from chatboost.core.models import (
     IdempotencyRecord,
@@ -34,7 +34,7 @@ from chatboost.core.models import (
     WorkItem,
 )
 from chatboost.messaging.models import Bot, Contact
-from teams.models import Organization, OrganizationLimit, User
+from teams.models import OAuthState, Organization, OrganizationLimit, User
 from tests import factories
 from tests.console import rows
 from triggers.models import TriggerSet
@@ -221,6 +221,15 @@ def _the_rest(
         OutboxEvent.objects.create(**of, name="contact.created", payload={"note": text}),
         OrganizationSettings.objects.create(**of, room="messaging", values={"note": text}),
         OrganizationLimit.objects.create(**of, name="flows", value=250),
+        OAuthState.objects.create(
+            **of,
+            user=owner,
+            purpose="drive",
+            state_hash=f"{organization.slug:-<64}",
+            session_hash="x" * 64,
+            verifier=text,
+            expires_at=clock.now() + timedelta(days=1),
+        ),
         IdempotencyRecord.objects.create(**of, key=f"key-{organization.slug}", body=text),
         TriggerSet.objects.create(organization=organization, bot=bot),
         EmailAddress.objects.create(user=owner, email=owner.email, verified=True, primary=True),

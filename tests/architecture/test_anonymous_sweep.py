@@ -40,6 +40,8 @@ PUBLIC = {
     "^auth/token/mfa/?$": "POST",
     "^auth/token/refresh/?$": "POST",
     "^auth/password/reset/?$": "POST",
+    # By the state that Google sends along.
+    "^oauth2callback/?$": "GET",
     "^team/invitations/(?P<token>[^/]+)/accept/?$": "POST",
 }
 ACCOUNTS = "accounts/"

@@ -41,6 +41,7 @@ from flows.models import (
     WebhookDelivery,
 )
 from teams.models import (
+    ConnectedAccount,
     HostedOrganization,
     Inbox,
     Invite,
@@ -148,6 +149,23 @@ def notifications(organization: Organization, user: User, text: str) -> list[Mod
         message,
         board,
     ]
+
+
+def connected_account(organization: Organization, text: str) -> ConnectedAccount:
+    """A service account; `text` is also what opens it."""
+    return ConnectedAccount.objects.create(
+        organization=organization,
+        purpose="drive",
+        kind="service_account",
+        email="robot@example.com",
+        subject=f"{text[:100]}-{uuid.uuid4().hex}",
+        scopes=[f"https://example.com/{text}"],
+        access_token=text,
+        service_account_key=text,
+        shared_drive_id=text[:100],
+        folder_id=text[:100],
+        error=text[:300],
+    )
 
 
 def compression(organization: Organization, text: str) -> list[Model]:
@@ -309,6 +327,7 @@ def one_of_each(organization: Organization, text: str = "Something") -> dict[typ
         )
     )
     rows += [made, made.nodes.get(), made.published_version, run, log, delivery, trigger, fired, work, key]  # type: ignore[list-item]
+    rows.append(connected_account(organization, text))
     rows += compression(organization, text)
     return {type(row): row for row in [*rows, mail, entry, membership, organization]}
 
