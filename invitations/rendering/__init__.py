@@ -1,7 +1,8 @@
-"""The renderer of invitation cards: a layout, a person's values and a photo in, a picture out. Pure and replaceable.
+"""The renderer of invitation cards: layout, values and photo in, a picture out. Pure and replaceable.
 
-Whoever uses it imports this package alone. Strangers' pictures and fonts are only ever opened in the child processes of a `Pool`.
-Importing this package is cheap: OpenCV, HarfBuzz, Pillow and the fonts are loaded by the children.
+Whoever uses it imports this package alone. Strangers' pictures and fonts are only ever opened in the child
+processes of a `Pool`. Importing this package is cheap: OpenCV, HarfBuzz, Pillow and the fonts are loaded by
+the children.
 """
 
 from chatboost.core.pictures import PictureError

@@ -2,6 +2,7 @@
 
 import unicodedata
 import zlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from invitations.rendering import fonts, shapes, texts
@@ -43,13 +44,17 @@ def draw(name: str, width: int, height: int) -> "Image":
         min_size=max(4.0, side * 0.1),
         color=(255, 255, 255, 255),
     )
-    for stamp in texts.compose(letters, layer, fonts.chain(layer.font, layer.weight, {})).stamps:
-        stamp.draw(image)
+    drawn = texts.compose(letters, layer, fonts.chain(layer.font, layer.weight, {}))
+    # Seen alone, letters are in the middle when their ink is: some stand above their line, some hang below.
+    ink = drawn.report.box
+    down = (height - ink.height) // 2 - ink.y
+    for stamp in drawn.stamps:
+        replace(stamp, y=stamp.y + down).draw(image)
     return image
 
 
 def initials(name: str) -> str:
-    """Return the first letters of the first and the last name; of one alone where letters join or are whole words."""
+    """Return the first letters of the first and last name; one alone where letters join or are words."""
     words = [letter for word in name.split() if (letter := _first(word))]
     if not words:
         return ""

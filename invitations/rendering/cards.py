@@ -31,7 +31,7 @@ class Shelf:
         """Make a template, and let go of others if there are too many.
 
         Raises:
-            PictureError: `bad_layout`, `unknown_picture`, `unknown_font`, `not_a_font`, or an asset does not come out.
+            PictureError: `bad_layout`, `unknown_picture`, `unknown_font`, `not_a_font`, or as of a picture.
         """
         try:
             layout = documents.parse(document)
@@ -44,7 +44,7 @@ class Shelf:
         return template
 
     def _bytes(self) -> int:
-        return sum(template.bytes for template in self._templates.values())
+        return sum(template.weight for template in self._templates.values())
 
 
 def render(request: CardRequest, shelf: Shelf, limits: Limits) -> Card:

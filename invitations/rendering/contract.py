@@ -17,8 +17,9 @@ class Box(NamedTuple):
 class FaceOptions:
     """How faces are looked for.
 
-    `scale_factor` is the step between the sizes that are tried, `min_neighbors` how many hits must agree: OpenCV's
-    `detectMultiScale` explains both. `side` is the longest side of the grey picture that is searched.
+    `scale_factor` is the step between the sizes that are tried, `min_neighbors` how many hits must agree:
+    OpenCV's `detectMultiScale` explains both. `side` is the longest side of the grey picture that is
+    searched.
     """
 
     scale_factor: float = 1.1
@@ -43,8 +44,8 @@ class FaceOptions:
 class PreparedPhoto:
     """A photo as cards use it: upright, sRGB, without metadata; JPEG, or PNG where it is transparent.
 
-    `faces` are in its pixels, from the largest to the smallest; `chosen` is the one that a card shows. `turned` says by how
-    many degrees, clockwise, it was turned because faces were found only so.
+    `faces` are in its pixels, from the largest to the smallest; `chosen` is the one that a card shows.
+    `turned` says by how many degrees, clockwise, it was turned because faces were found only so.
     """
 
     content: bytes
@@ -78,8 +79,9 @@ class FontInfo:
 class CardRequest:
     """One card. `key` names the version of the layout: the same key stands for the same document and assets.
 
-    `assets` are prepared pictures and fonts by the names that the document uses. `face` and `crop` are in the pixels of
-    `photo`, a prepared photo; a crop that was set by hand goes before the face. Without a photo an avatar is drawn.
+    `assets` are prepared pictures and fonts by the names that the document uses. `face` and `crop` are in
+    the pixels of `photo`, a prepared photo; a crop that was set by hand goes before the face. Without a
+    photo an avatar is drawn.
     """
 
     key: str
@@ -93,7 +95,7 @@ class CardRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextBox:
-    """Where a text came to lie: `box` holds all of its ink. `is_fitted` is false if it had to be cut short."""
+    """Where a text came to lie: `box` holds its ink. `is_fitted` is false if it had to be cut short."""
 
     name: str
     box: Box
@@ -119,7 +121,7 @@ class Card:
 
 
 class LayoutError(Exception):
-    """A document that describes no card; `problems` are all that was found, each a dotted path and a sentence."""
+    """A document that describes no card: all its `problems`, each a dotted path and a sentence."""
 
     def __init__(self, problems: list[tuple[str, str]]) -> None:
         super().__init__(problems)

@@ -8,9 +8,9 @@ _ABOVE = {"head": 0.62, "face": 0.3}
 
 
 def crop_of(size: tuple[int, int], face: Box | None, kind: str) -> Box:
-    """Return a square around the head and shoulders, or the face alone, inside the picture; its centre without a face.
+    """Return a square around the head and shoulders, or the face alone, inside the picture.
 
-    A `whole` crop is all of the picture.
+    Without a face it is the centre. A `whole` crop is all of the picture.
     """
     width, height = size
     if kind == "whole":

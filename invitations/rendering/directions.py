@@ -58,7 +58,7 @@ def levels(text: str, base: int) -> list[int]:
 
 
 def in_sight(items: Sequence[tuple[int, Item]]) -> list[Item]:
-    """Bring a line's runs, each beside its level, from the order of reading into that from left to right (rule L2)."""
+    """Bring a line's runs, each behind its level, from the order of reading into that of sight (rule L2)."""
     shown = list(items)
     most = max((level for level, _ in shown), default=0)
     lowest = min((level | 1 for level, _ in shown), default=1)

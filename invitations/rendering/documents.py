@@ -167,7 +167,7 @@ def _layer_problems(path: str, layer: object) -> Iterator[Problem]:
     if isinstance(text := layer.get("text"), str):
         yield from ((f"{path}.text", problem.message) for problem in interpolation.lint(text))
     size, smallest = layer.get("size"), layer.get("min_size")
-    if kind == "text" and _is_number(size) and _is_number(smallest) and smallest > size:
+    if kind == "text" and _number(smallest, 0) > _number(size, math.inf):
         yield f"{path}.min_size", "The smallest size is above the size."
 
 
@@ -199,8 +199,8 @@ def _is_endless(value: object) -> bool:
     return isinstance(value, float) and not math.isfinite(value)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _number(value: object, otherwise: float) -> float:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else otherwise
 
 
 _KINDS: dict[str, type[Layer]] = {

@@ -1,8 +1,9 @@
 """Find faces: a Haar cascade proposes, others confirm.
 
-A cascade alone sees faces in dogs, clouds and gravel. A hit is looked at again from near, twice as it is and twice in its mirror
-image, by three cascades each time: twelve votes. Of the faces that this was tried with all but one have the twelve, and what is
-none has nine at most. The one (in the shade, turned aside) has three, but eyes and the colours of skin.
+A cascade alone sees faces in dogs, clouds and gravel. A hit is looked at again from near, twice as it is
+and twice in its mirror image, by three cascades each time: twelve votes. Of the faces that this was tried
+with all but one have the twelve, and what is none has nine at most. The one (in the shade, turned aside)
+has three, but eyes and the colours of skin.
 """
 
 from collections.abc import Iterator
@@ -31,10 +32,10 @@ _TURNED_NEIGHBORS: Final = 3
 
 
 def find(image: "Image", options: FaceOptions) -> tuple[list[Box], int]:
-    """Return the faces of a picture, from the largest to the smallest, and by how many degrees, clockwise, it has to be turned.
+    """Return a picture's faces, the largest first, and by how many degrees, clockwise, it has to be turned.
 
-    Other directions are tried only if there is no face as the picture is, and then a face must be beyond doubt. Boxes are in
-    the pixels of the turned picture.
+    Other directions are tried only if there is no face as the picture is, and then a face must be beyond
+    doubt. Boxes are in the pixels of the turned picture.
     """
     import cv2
     import numpy as np
@@ -60,7 +61,7 @@ def find(image: "Image", options: FaceOptions) -> tuple[list[Box], int]:
 
 
 def choose(faces: list[Box], size: tuple[int, int]) -> Box | None:
-    """Return the face that a picture is about: the largest, where the centre counts for more than the edge."""
+    """Return the face that a picture is about: the largest, where the centre counts for more."""
 
     def weight(face: Box) -> float:
         x = abs(face.x + face.width / 2 - size[0] / 2) / (size[0] / 2)
@@ -171,5 +172,6 @@ def _sorted(found: list[tuple[int, int, int, int]], scale: float) -> list[Box]:
 @cache
 def _cascade(name: str) -> Any:
     import cv2
+    from cv2.data import haarcascades
 
-    return cv2.CascadeClassifier(f"{cv2.data.haarcascades}haarcascade_{name}.xml")
+    return cv2.CascadeClassifier(f"{haarcascades}haarcascade_{name}.xml")

@@ -1,8 +1,8 @@
 """How large a text is set and where its lines end, so that it stays in its box.
 
-A text is set at the largest size, between its layer's size and its smallest, at which it fits. Below that it loses its end,
-with an ellipsis; in a box too small even for that, it is set smaller still. Widths grow with the size, so nothing is shaped twice
-for being tried.
+A text is set at the largest size, between its layer's size and its smallest, at which it fits. Below that
+it loses its end, with an ellipsis; in a box too small even for that, it is set smaller still. Widths grow
+with the size, so nothing is shaped twice for being tried.
 """
 
 from collections.abc import Sequence
@@ -150,7 +150,7 @@ def _count(words: list[Word], most: float, base: int) -> int | None:
 
 
 def _line(words: Sequence[Word], base: int) -> Line:
-    """Put words into a line, in the order in which they are seen; the space at its end is dropped (rule L1)."""
+    """Put words into a line, in the order of sight; the space at its end is dropped (rule L1)."""
     runs: list[Run] = []
     for word in words[:-1]:
         runs += (*word.runs, *word.space)

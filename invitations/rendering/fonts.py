@@ -1,7 +1,7 @@
 """The fonts there are, and which of them has the glyphs of a text.
 
-All of ours come from packages; none of the machine's is looked at, so a card looks the same everywhere. HarfBuzz reads them
-and draws their glyphs. Positions are in units of an em: `EM` of them.
+All of ours come from packages; none of the machine's is looked at, so a card looks the same everywhere.
+HarfBuzz reads them and draws their glyphs. Positions are in units of an em: `EM` of them.
 """
 
 import importlib.util
@@ -22,7 +22,7 @@ _NOT_A_FONT = "This is no TrueType or OpenType font."
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A font of ours: the package that holds it and its file there. `is_serif` says which Arabic hand fits it."""
+    """A font of ours: its package and its file there. `is_serif` says which Arabic hand goes with it."""
 
     name: str
     package: str
@@ -37,26 +37,10 @@ FAMILIES: Final = (
     Family("Noto Naskh Arabic", "pylopdf_fonts_ar", "NotoNaskhArabic-Variable.ttf", is_serif=True),
     Family("Noto Sans Arabic", "manimgx_fonts", "NotoSansArabic[wght].ttf"),
 )
-_SCRIPTS: Final = [
-    "Hebrew",
-    "Devanagari",
-    "Bengali",
-    "Gurmukhi",
-    "Gujarati",
-    "Oriya",
-    "Tamil",
-    "Telugu",
-    "Kannada",
-    "Malayalam",
-    "Sinhala",
-    "Thai",
-    "Lao",
-    "Myanmar",
-    "Khmer",
-    "Georgian",
-    "Armenian",
-    "Ethiopic",
-]
+_SCRIPTS: Final = (
+    *("Hebrew", "Devanagari", "Bengali", "Gurmukhi", "Gujarati", "Oriya", "Tamil", "Telugu", "Kannada"),
+    *("Malayalam", "Sinhala", "Thai", "Lao", "Myanmar", "Khmer", "Georgian", "Armenian", "Ethiopic"),
+)
 _EMOJI: Final = Family("Noto Emoji", "manimgx_fonts", "NotoEmoji[wght].ttf")
 _FALLBACKS: Final = (
     *(Family(f"Noto Sans {script}", "manimgx_fonts", f"NotoSans{script}[wght].ttf") for script in _SCRIPTS),

@@ -1,8 +1,8 @@
 """JPEG files of which only the tiles that change are encoded again.
 
-A scan with restart markers falls into intervals that know nothing of each other. Here an interval is a tile: some MCUs of one
-row of them. A card keeps the template's tiles, and gets new ones where something was drawn, encoded together as a picture one
-tile wide. Decoded, it is what encoding all of it would have given.
+A scan with restart markers falls into intervals that know nothing of each other. Here an interval is a
+tile: some MCUs of one row of them. A card keeps the template's tiles, and gets new ones where something was
+drawn, encoded together as a picture one tile wide. Decoded, it is what encoding all of it would have given.
 Source: ITU-T T.81, B.1.1.2 and F.1.
 """
 
@@ -43,11 +43,11 @@ class Jpeg:
         return b"".join((self._head, *self._tiles, _EOI))
 
     @property
-    def bytes(self) -> int:
+    def weight(self) -> int:
         """Return how much memory it takes."""
         return sum(map(len, self._tiles))
 
-    def spliced(self, image: "Image", boxes: Iterable[Box]) -> "bytes":
+    def spliced(self, image: "Image", boxes: Iterable[Box]) -> bytes:
         """Return the file of a picture that differs from the template's inside these boxes alone."""
         places = list(self._columns(boxes))
         if not places:

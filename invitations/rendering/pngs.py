@@ -1,14 +1,15 @@
 """PNG files of which only the rows that change are compressed again.
 
-A deflate stream falls into pieces at full flushes, behind which nothing refers to what was before. The rows that no changing layer
-touches are compressed once, well; those that one touches for each card, fast. Each piece is a chunk of its own, so that even the
-checksums of the others are known. No row is filtered by one of another piece.
+A deflate stream falls into pieces at full flushes, behind which nothing refers to what was before. The rows
+that no changing layer touches are compressed once, well; those that one touches for each card, fast. Each
+piece is a chunk of its own, so that even the checksums of the others are known. No row is filtered by one
+of another piece.
 Source: RFC 1951, RFC 2083.
 """
 
 import struct
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from invitations.rendering.contract import Box
@@ -42,11 +43,11 @@ class Png:
         self.content = self.spliced(image)
 
     @property
-    def bytes(self) -> int:
+    def weight(self) -> int:
         """Return how much memory it takes."""
         return sum(len(piece.chunk) for piece in self._still if piece)
 
-    def spliced(self, image: "Image") -> "bytes":
+    def spliced(self, image: "Image") -> bytes:
         """Return the file of a picture that differs from the template's inside its boxes alone."""
         pieces = [
             still or _piece(image, rows, _QUICK)
@@ -124,6 +125,6 @@ def _joined(one: int, other: int, length: int) -> int:
     return high << 16 | low
 
 
-def _chunk(name: bytes, payload: "bytes | Sequence[int]") -> bytes:
-    content = name + bytes(payload)
+def _chunk(name: bytes, payload: bytes) -> bytes:
+    content = name + payload
     return struct.pack(">I", len(content) - 4) + content + struct.pack(">I", zlib.crc32(content))

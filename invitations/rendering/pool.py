@@ -26,7 +26,8 @@ Answer = TypeVar("Answer")
 class Pool:
     """Renders in up to `size` child processes at a time. Thread-safe; a call waits for a free child.
 
-    A child keeps the templates of the last layouts, so a document and its assets travel only to one that lacks them.
+    A child keeps the templates of the last layouts, so a document and its assets travel only to one that
+    lacks them.
     """
 
     def __init__(self, size: int, *, limits: Limits = LIMITS) -> None:

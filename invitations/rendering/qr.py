@@ -10,6 +10,8 @@ from invitations.rendering.stamps import Stamp
 
 # Modules of quiet around the code: the standard asks for four.
 _QUIET = 4
+# Readers take any of the eight masks. Trying which of them looks best is most of what a code costs.
+_MASK = 2
 
 
 def draw(layer: QrLayer, text: str) -> Iterator[Stamp]:
@@ -22,7 +24,8 @@ def draw(layer: QrLayer, text: str) -> Iterator[Stamp]:
     from PIL import Image
 
     x, y, side, _ = layer.box
-    yield stamps.colored(x, y, layer.background, Image.new("L", (side, side), 255))
+    if layer.background[3]:
+        yield stamps.colored(x, y, layer.background, Image.new("L", (side, side), 255))
     if not text:
         return
     modules = _modules(text)
@@ -40,7 +43,7 @@ def _modules(text: str) -> Any:
     import segno
 
     try:
-        code = segno.make_qr(text, error="m")
+        code = segno.make_qr(text, error="m", mask=_MASK)
     except segno.DataOverflowError as error:
         raise PictureError("qr_too_long", "The text is too long for a QR code.") from error
     return np.array([list(row) for row in code.matrix], np.uint8)

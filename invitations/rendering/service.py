@@ -1,6 +1,7 @@
 """What runs in the renderer's children."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from chatboost.core import pictures
@@ -53,4 +54,9 @@ def _card(head: dict[str, Any], photo: bytes, assets: bytes) -> list[bytes]:
     return messages.answer(cards.render(request, _shelf, _limits))
 
 
-_TASKS = {"photo": _photo, "picture": _picture, "font": _font, "card": _card}
+_TASKS: dict[str, Callable[..., list[bytes]]] = {
+    "photo": _photo,
+    "picture": _picture,
+    "font": _font,
+    "card": _card,
+}

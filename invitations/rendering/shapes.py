@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=32)
 def rounded(width: int, height: int, radius: float) -> "Image":
-    """Return the mask of a rectangle with round corners; with the largest radius that fits it is a circle, if it is square."""
+    """Return the mask of a rectangle with round corners, as round as it can be at most: a circle."""
     from PIL import Image
 
     radius = max(0.0, min(radius, width / 2, height / 2))

@@ -22,7 +22,10 @@ class Glyph(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Glyphs of one font in one direction. `left` and `right` bound ink and advance, `top` and `bottom` the ink alone."""
+    """Glyphs of one font in one direction.
+
+    `left` and `right` bound ink and advance, `top` and `bottom` the ink alone.
+    """
 
     font: Font
     level: int

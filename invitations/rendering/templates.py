@@ -1,7 +1,7 @@
 """A layout made ready: what never changes is drawn and encoded once, and what does is drawn for each card.
 
-Where changing layers lie, the card has *patches*: boxes that don't overlap. A card restores what is below in each, and draws its
-layers again in their order, those above that don't change among them.
+Where changing layers lie, the card has *patches*: boxes that don't overlap. A card restores what is below
+in each, and draws its layers again in their order, those above that don't change among them.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 class Drawing:
     """What one card is drawn from, and what is noticed meanwhile."""
 
-    values: Mapping[str, Any]
+    values: dict[str, Any]
     photo: Photo | None = None
     face: Box | None = None
     crop: Box | None = None
@@ -45,9 +45,10 @@ class Drawing:
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """A box that changes: the layers that are drawn in it, or the stamps of those that don't change."""
+    """A box that changes: what is below, the layers drawn in it, and stamps of those that don't change."""
 
     box: Box
+    ground: "Image"
     steps: tuple[Layer | list[Stamp], ...]
 
 
@@ -62,21 +63,17 @@ class Template:
         self._whole = Box(0, 0, layout.width, layout.height)
         self._drawing = Drawing({})
         self._patches: list[Patch] = []
-        self._ground = self._draw_ground()
-        self._canvas = self._ground.copy()
-        for patch in self._patches:
-            for step in patch.steps:
-                for stamp in step if isinstance(step, list) else ():
-                    stamp.draw(self._canvas)
+        self._canvas = self._draw_ground()
         self._pictures = {}
         fill_padding(self._canvas, layout.width, layout.height)
         self._file = self._encoder()
 
     @property
-    def bytes(self) -> int:
+    def weight(self) -> int:
         """Return how much memory it takes, about."""
         # Pillow holds a pixel in four bytes.
-        return 2 * 4 * self._ground.width * self._ground.height + self._file.bytes
+        pixels = [self._canvas.size, *(patch.box[2:] for patch in self._patches)]
+        return sum(4 * width * height for width, height in pixels) + self._file.weight
 
     def render(self, drawing: Drawing) -> Card:
         """Draw a card. What was noticed about layers that don't change is said of each card.
@@ -85,8 +82,7 @@ class Template:
             PictureError: a photo, text or code does not come out.
         """
         for patch in self._patches:
-            x, y, width, height = patch.box
-            self._canvas.paste(self._ground.crop((x, y, x + width, y + height)), (x, y))
+            self._canvas.paste(patch.ground, patch.box[:2])
             for step in patch.steps:
                 drawn = step if isinstance(step, list) else self._stamps(step, drawing)
                 for stamp in stamps.clip(drawn, self._whole):
@@ -126,11 +122,13 @@ class Template:
         changing = [common for layer in layout.layers if (common := self._changing(layer)) is not None]
         steps: dict[Box, list[Layer | list[Stamp]]] = {box: [] for box in stamps.apart(changing)}
         for layer in layout.layers:
+            still: Iterable[Stamp] = photos.frame(layer) if isinstance(layer, PhotoLayer) else ()
+            if not changes(layer):
+                still = self._stamps(layer, self._drawing)
+            self._draw_still(ground, stamps.clip(still, self._whole), steps)
             if (common := self._changing(layer)) is not None:
                 next(each for box, each in steps.items() if stamps.overlap(box, common)).append(layer)
-            elif not changes(layer):
-                self._draw_still(ground, stamps.clip(self._stamps(layer, self._drawing), self._whole), steps)
-        self._patches = [Patch(box, tuple(each)) for box, each in steps.items()]
+        self._patches = [Patch(box, _part(ground, box), tuple(each)) for box, each in steps.items()]
         return ground
 
     def _draw_still(
@@ -140,7 +138,7 @@ class Template:
         above = {box: own for box, each in steps.items() if each and (own := stamps.clip(drawn, box))}
         for box, own in above.items():
             steps[box].append(own)
-        kept = {box: ground.crop((box.x, box.y, box.x + box.width, box.y + box.height)) for box in above}
+        kept = {box: _part(ground, box) for box in above}
         for stamp in drawn:
             stamp.draw(ground)
         for box, below in kept.items():
@@ -167,7 +165,7 @@ class Template:
     def _photo(self, layer: PhotoLayer, drawing: Drawing) -> Iterable[Stamp]:
         contact = drawing.values.get("contact")
         name = str(contact.get("name") or "") if isinstance(contact, Mapping) else ""
-        return photos.draw(layer, drawing.photo, name=name, face=drawing.face, crop=drawing.crop)
+        return [photos.draw(layer, drawing.photo, name=name, face=drawing.face, crop=drawing.crop)]
 
     def _qr(self, layer: QrLayer, drawing: Drawing) -> Iterable[Stamp]:
         return qr.draw(layer, _filled(layer.text, drawing).strip())
@@ -207,6 +205,10 @@ def _filled(text: str, drawing: Drawing) -> str:
         raise PictureError("text_too_long", "A text becomes too long with its values.") from error
     drawing.missing_values.update(dict.fromkeys(rendered.missing))
     return rendered.text
+
+
+def _part(image: "Image", box: Box) -> "Image":
+    return image.crop((box.x, box.y, box.x + box.width, box.y + box.height))
 
 
 def _picture(name: str, assets: Mapping[str, bytes], limits: Limits) -> "Image":

@@ -80,10 +80,10 @@ def _stamps(fitted: Fitted, layer: TextLayer) -> Iterator[Stamp]:
                 draw.transform = (1, 0, 0, 1, x / unit, y / unit)
                 draw.draw_glyph(run.font.harfbuzz, glyph.number)
                 is_empty = False
-    image = None if is_empty else draw.render()
-    if image is not None and image.extents.width and image.extents.height:
-        extents = image.extents
-        yield stamps.colored(extents.x_origin, -extents.y_origin - extents.height, layer.color, _mask(image))
+    inked = None if is_empty else draw.render()
+    if inked is not None and inked.extents.width and inked.extents.height:
+        left, top = inked.extents.x_origin, -inked.extents.y_origin - inked.extents.height
+        yield stamps.colored(left, top, layer.color, _mask(inked))
 
 
 def _baselines(fitted: Fitted, layer: TextLayer) -> Iterator[tuple[Line, int]]:
