@@ -20,11 +20,14 @@ from chatboost.core.api.views import View
 from chatboost.core.api.viewsets import ReadViewSet
 from chatboost.core.errors import NotFound
 from chatboost.core.files import serve
+from invitations import privacy
 from invitations.api import filters
 from invitations.api.serializers import (
     CropSerializer,
+    ErasedSerializer,
     InvitationDetailSerializer,
     InvitationSerializer,
+    PersonSerializer,
     ResolveSerializer,
     WebhookAnswerSerializer,
 )
@@ -47,6 +50,8 @@ class InvitationViewSet(ReadViewSet[Invitation]):
         "crop": CHANGE,
         "resolve": CHANGE,
         "retry": CHANGE,
+        "erase": "invitations.erase",
+        "export": "invitations.view_invitation",
     }
     filterset_class = filters.InvitationFilter
     search_fields = ["name", "email", "external_id", "lucky_number"]
@@ -88,6 +93,29 @@ class InvitationViewSet(ReadViewSet[Invitation]):
     def retry(self, request: Request, pk: str) -> Response:
         """Try a failed invitation again, from the step that failed."""
         return self._shown(cards.retry(self.get_object(), actor=request.user))
+
+    @extend_schema(request=PersonSerializer, responses=ErasedSerializer)
+    @action(detail=False, methods=["post"], filterset_class=None, pagination_class=None)
+    def erase(self, request: Request) -> Response:
+        """Forget somebody: invitations, photos, cards here and at Drive, what Telegram was told of them."""
+        erased = privacy.forget(self.organization, self._who(request), actor=request.user)
+        return Response(ErasedSerializer({"erased": erased}).data)
+
+    @extend_schema(request=PersonSerializer, responses=OpenApiTypes.OBJECT)
+    @action(detail=False, methods=["post"], filterset_class=None, pagination_class=None)
+    def export(self, request: Request) -> Response:
+        """Return what is kept about somebody."""
+        return Response({"invitations": privacy.export(self.organization, self._who(request))})
+
+    def _who(self, request: Request) -> privacy.Who:
+        body = PersonSerializer(data=request.data, context=self.get_serializer_context())
+        body.is_valid(raise_exception=True)
+        given = body.validated_data
+        return privacy.Who(
+            email=given.get("email", ""),
+            source=given.get("source_id"),
+            external_id=given.get("external_id", ""),
+        )
 
     def _shown(self, invitation: Invitation) -> Response:
         return Response(self.get_serializer(self.get_queryset().get(pk=invitation.pk)).data)

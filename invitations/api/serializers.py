@@ -255,6 +255,26 @@ class ResolveSerializer(Serializer):
     )
 
 
+class PersonSerializer(Serializer):
+    """Somebody who was invited: by e-mail address, or by what a source calls the contact."""
+
+    email = serializers.EmailField(max_length=254, required=False)
+    source_id = ScopedRelatedField(queryset=InvitationSource.objects.all(), required=False)
+    external_id = serializers.CharField(max_length=200, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Make sure that somebody is named. Raises ValidationError."""
+        if not attrs.get("email") and not (attrs.get("source_id") and attrs.get("external_id")):
+            raise serializers.ValidationError("Name an email, or a source_id with an external_id.")
+        return attrs
+
+
+class ErasedSerializer(Serializer):
+    """How many invitations were erased."""
+
+    erased = serializers.IntegerField()
+
+
 class WebhookAnswerSerializer(Serializer):
     """What became of a delivery."""
 

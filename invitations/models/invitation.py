@@ -86,6 +86,13 @@ class Invitation(OrganizationModel):
             ),
             # Erasing a person.
             models.Index(fields=["organization", "email"], name="invitation_email"),
+            # Retention: whose pictures, oldest finished first.
+            models.Index(
+                fields=["finished_at"], condition=Q(photo_uuid__isnull=False), name="invitation_photo_kept"
+            ),
+            models.Index(
+                fields=["finished_at"], condition=Q(card_uuid__isnull=False), name="invitation_card_kept"
+            ),
         ]
 
     def __str__(self) -> str:

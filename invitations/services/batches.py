@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from chatboost.core import audit, clock, files, live
 from chatboost.core.errors import ValidationFailed
@@ -36,6 +37,8 @@ PLAN: Final = (
     *("lucky_mode", "lucky_first", "lucky_last", "lucky_digits"),
 )
 CHANGEABLE: Final = (*PLAN, "name", "changed_since")
+# The columns that name an invitation's pictures.
+PICTURES: Final = ("photo_uuid", "card_uuid", "thumbnail_uuid")
 # Nothing of these is worked on, now or again.
 CLOSED: Final = (BatchState.DRAFT, BatchState.CANCELLED)
 
@@ -254,10 +257,10 @@ def lock(batch: InvitationBatch) -> InvitationBatch:
     return row
 
 
-def give_up_files(invitations: Any) -> None:
-    """Have the pictures of these invitations (a queryset) removed, in the caller's transaction."""
-    columns = invitations.values_list("photo_uuid", "card_uuid", "thumbnail_uuid")
-    files.give_up([uuid for row in columns for uuid in row if uuid is not None])
+def give_up_files(invitations: "QuerySet[Any]", *columns: str) -> None:
+    """Have pictures of these invitations removed, in the caller's transaction; all, unless some are named."""
+    found = invitations.values_list(*(columns or PICTURES))
+    files.give_up([uuid for row in found for uuid in row if uuid is not None])
 
 
 def _retriable(source: InvitationSource, batch: InvitationBatch) -> list[Invitation]:

@@ -5,11 +5,13 @@ invitation however many pages, webhooks and batches bring it, and lucky numbers 
 the batch.
 """
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from django.db import transaction
+from django.db.models import Q
 
 from chatboost.core import clock, live
 from chatboost.core.db import rows
@@ -19,6 +21,7 @@ from invitations.models import Invitation, InvitationBatch, InvitationSource
 from invitations.providers.base import Person, bounded
 from invitations.services import lucky, steps
 
+ERASED: Final = "erased"
 # So many cards does a dry run make.
 DRY_RUN_SIZE: Final = 5
 
@@ -74,9 +77,18 @@ def lock(batch: InvitationBatch) -> tuple[InvitationSource, InvitationBatch]:
 
 
 def standing(source: InvitationSource, external_ids: Iterable[str]) -> set[str]:
-    """Return which contacts of a locked source have a standing invitation. One query."""
-    mine = Invitation.objects.filter(source=source, is_dry_run=False, state__in=STANDING)
-    return set(mine.filter(external_id__in=list(external_ids)).values_list("external_id", flat=True))
+    """Return which contacts of a locked source have a standing invitation, or were erased. One query."""
+    names = {external_id: external_id for external_id in external_ids}
+    erased = {erased_name(source, external_id): external_id for external_id in names}
+    stands = Q(external_id__in=list(names), is_dry_run=False, state__in=STANDING)
+    found = Invitation.objects.filter(stands | Q(external_id__in=list(erased)), source=source)
+    return {(names | erased)[name] for name in found.values_list("external_id", flat=True)}
+
+
+def erased_name(source: InvitationSource, external_id: str) -> str:
+    """Return what a contact of a source is called who was erased: the name tells nobody who it was."""
+    text = f"{source.uuid}:{external_id}"
+    return f"{ERASED}:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def _unknown(batch: InvitationBatch, people: Iterable[Person]) -> list[Person]:

@@ -8,6 +8,7 @@ from invitations.work.links import LinkKind
 from invitations.work.notices import NotifyKind
 from invitations.work.photos import PhotoKind
 from invitations.work.polling import PollKind
+from invitations.work.removing import RemoveKind
 from invitations.work.uploads import UploadKind
 
 for kind in (
@@ -19,5 +20,6 @@ for kind in (
     LinkKind(),
     NotifyKind(),
     PollKind(),
+    RemoveKind(),
 ):
     kinds.register(kind)

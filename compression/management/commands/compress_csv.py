@@ -13,7 +13,7 @@ from compression.choices import OPEN, Mode, Output, RequestState
 from compression.models import CompressionRequest
 from compression.services import requests
 from compression.services.requests import Wishes
-from teams.models import Organization
+from teams.management import choosing
 
 LOOK_EVERY: Final = 0.5
 
@@ -27,7 +27,7 @@ class Command(BaseCommand):
         """Declare the arguments."""
         parser.add_argument("file", type=Path)
         parser.add_argument("--email", required=True, help="Gets the output table.")
-        parser.add_argument("--organization", help="Its slug; may be left out where there is only one.")
+        parser.add_argument("--organization", help=choosing.HELP)
         parser.add_argument("--webhook-url", default="", help="Is told when all images have ended.")
         parser.add_argument("--mode", choices=Mode.values)
         parser.add_argument("--quality", type=int)
@@ -44,7 +44,7 @@ class Command(BaseCommand):
             self._follow(request)
 
     def _hand_in(self, options: dict[str, Any]) -> CompressionRequest:
-        organization = _organization(options["organization"])
+        organization = choosing.organization(options["organization"])
         for name in ("quality", "percent"):
             if options[name] is not None and not 1 <= options[name] <= 100:
                 raise CommandError(f"--{name} goes from 1 to 100.")
@@ -62,7 +62,7 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"{options['file']}: {error.strerror}") from error
         except DomainError as refusal:
-            raise CommandError(_words(refusal)) from refusal
+            raise CommandError(choosing.words(refusal)) from refusal
 
     def _follow(self, request: CompressionRequest) -> None:
         """Say how far it is whenever that changes. Raises: CommandError."""
@@ -86,21 +86,3 @@ class Command(BaseCommand):
                 f"{request.failed_count:,} of {request.total_count:,} images did not come out; "
                 "the output table says why."
             )
-
-
-def _organization(slug: str | None) -> Organization:
-    rows = Organization.objects.filter(is_active=True)
-    if slug is not None:
-        found = rows.filter(slug=slug).first()
-        if found is None:
-            raise CommandError(f"There is no organization {slug}.")
-        return found
-    some = list(rows.order_by("id")[:2])
-    if len(some) != 1:
-        raise CommandError("Name the organization: --organization SLUG.")
-    return some[0]
-
-
-def _words(refusal: DomainError) -> str:
-    lines = [f"  {place}: {message}" for place, found in refusal.errors.items() for message in found]
-    return "\n".join([refusal.message, *lines])
