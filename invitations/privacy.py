@@ -82,9 +82,13 @@ def _locked(organization: Organization, ids: Iterable[int]) -> list[Invitation]:
     """Lock sources, batches and invitations, in this order."""
     meant = Invitation.objects.for_organization(organization).filter(pk__in=list(ids))
     places = list(meant.values_list("source_id", "batch_id"))
-    sources = InvitationSource.objects.filter(pk__in={source for source, _ in places})
+    sources = InvitationSource.objects.for_organization(organization).filter(
+        pk__in={source for source, _ in places}
+    )
     found = {row.pk: row for row in sources.select_for_update(no_key=True).order_by("id")}
-    batches = InvitationBatch.objects.filter(pk__in={batch for _, batch in places})
+    batches = InvitationBatch.objects.for_organization(organization).filter(
+        pk__in={batch for _, batch in places}
+    )
     held = {row.pk: row for row in batches.select_for_update(no_key=True).order_by("id")}
     rows = list(meant.select_for_update(no_key=True).order_by("id"))
     for invitation in rows:

@@ -229,9 +229,8 @@ def reopen(batch: InvitationBatch, failed: Sequence[Invitation]) -> None:
     for invitation in failed:
         invitation.state, invitation.finished_at = InvitationState.PENDING, None
         invitation.error_code = invitation.error_detail = ""
-    Invitation.objects.filter(pk__in=[invitation.pk for invitation in failed]).update(
-        state=InvitationState.PENDING, finished_at=None, error_code="", error_detail=""
-    )
+    mine = Invitation.objects.filter(batch=batch, pk__in=[invitation.pk for invitation in failed])
+    mine.update(state=InvitationState.PENDING, finished_at=None, error_code="", error_detail="")
     steps.begin(failed)
 
 

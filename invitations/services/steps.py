@@ -40,7 +40,9 @@ def begin(invitations: Iterable[Invitation]) -> None:
     if not given:
         return
     started = InvitationStep.objects.filter(
-        invitation__in=[invitation.pk for invitation in given], state=StepState.STARTED
+        organization_id__in={invitation.organization_id for invitation in given},
+        invitation__in=[invitation.pk for invitation in given],
+        state=StepState.STARTED,
     )
     # How long it is tried counts from now.
     started.update(started_at=clock.now())
