@@ -131,7 +131,7 @@ class InvitationAdmin(ReadOnlyAdmin):
         self.message_user(request, "Their link stays.")
 
     def _about(self, request: HttpRequest, row: Invitation) -> dict[str, Any]:
-        may_change = is_allowed(request, CHANGE_INVITATIONS)
+        may_change, page = is_allowed(request, CHANGE_INVITATIONS), links.card(row.uuid)
         return {
             "card": row,
             "card_label": self.state_label(row),
@@ -141,7 +141,8 @@ class InvitationAdmin(ReadOnlyAdmin):
             "card_notes": [
                 note["message"] for note in row.notes if isinstance(note, dict) and note.get("message")
             ],
-            "card_page": links.card(row.uuid) if row.card_uuid else "",
+            # A card that is kept here has its page as its link.
+            "card_page": page if row.card_uuid and page != row.link else "",
             "card_has_conflict": row.state == InvitationState.CONFLICT,
             "card_may_change": may_change,
             "card_buttons": {name: self.url("action", row.pk, name) for name in IN_PLACE}

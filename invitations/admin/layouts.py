@@ -19,11 +19,10 @@ from chatboost.core.admin.display import EMPTY, json_block
 from chatboost.core.admin.forms import OrganizationForm, PrettyJSONField
 from chatboost.core.admin.scoping import organization_of
 from invitations import rendering
+from invitations.admin import layout_rules
 from invitations.admin.asked import CHANGE_LAYOUTS, VIEW_ASSETS, VIEW_LAYOUTS
 from invitations.admin.layout_previews import MADE_UP, PreviewPages
-from invitations.choices import AssetKind
-from invitations.models import InvitationLayout, InvitationSource, LayoutAsset, LayoutVersion
-from invitations.rendering import schema
+from invitations.models import InvitationLayout, InvitationSource, LayoutVersion
 from invitations.services import layouts as services
 
 # So many versions stand on a layout's page.
@@ -133,19 +132,13 @@ class InvitationLayoutAdmin(PreviewPages, OrganizationAdmin):
 
     def _editor(self, request: HttpRequest) -> dict[str, Any]:
         organization = organization_of(request)
-        found = LayoutAsset.objects.for_organization(organization).order_by("name")
-        assets = list(found.values_list("kind", "name", "family"))
-        own_fonts = [(name, f"{name} ({family})") for kind, name, family in assets if kind == AssetKind.FONT]
-        fonts = [*((family, family) for family in rendering.font_families()), *own_fonts]
-        pictures = [(name, name) for kind, name, _ in assets if kind == AssetKind.PICTURE]
+        found = InvitationSource.objects.for_organization(organization).order_by("name")
         return {
-            "layout_schema": json.dumps({"card": schema.SCHEMA, "layers": schema.LAYERS}),
-            "layout_offered": json.dumps({"fonts": fonts, "pictures": pictures}),
+            "layout_schema": json.dumps(layout_rules.rules()),
+            "layout_offered": json.dumps(layout_rules.offered(organization)),
             "layout_preview_url": self.url("preview"),
             "layout_contacts_url": self.url("contacts"),
-            "layout_sources": InvitationSource.objects.for_organization(organization)
-            .order_by("name")
-            .only("name", "organization"),
+            "layout_sources": found.only("name", "organization"),
             "layout_people": [(name, person.title) for name, person in MADE_UP.items()],
         }
 

@@ -8,9 +8,10 @@ from django import forms
 from unfold import widgets
 
 from chatboost.core.admin.forms import OrganizationForm, SecretField
-from invitations.choices import AudienceKind, AuthKind, LuckyMode, SourceKind
+from invitations.choices import AudienceKind, AuthKind, LuckyMode, SourceKind, StorageKind
 from invitations.models import InvitationSource
 from invitations.providers import AUDIENCES
+from invitations.services import sources
 
 # The columns can't be edited, so that no form shows them by accident: these fields stand in for them.
 SECRET_FIELDS: Final = {
@@ -24,8 +25,11 @@ NEWCOMERS: Final = ("is_polled", "poll_minutes")
 PLAN: Final = (
     "layout",
     "storage",
+    "account",
     "lucky_mode",
-    ("lucky_first", "lucky_last", "lucky_digits"),
+    "lucky_first",
+    "lucky_last",
+    "lucky_digits",
     "notices",
 )
 
@@ -56,6 +60,7 @@ NEEDS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     },
     "is_polled": {"kind": _LOOKED_AT},
     "poll_minutes": {"kind": _LOOKED_AT},
+    "account": {"storage": (StorageKind.DRIVE,)},
     "lucky_field": {"lucky_mode": (LuckyMode.FIELD,)},
     "lucky_first": {"lucky_mode": _COUNTED},
     "lucky_last": {"lucky_mode": _COUNTED},
@@ -90,6 +95,15 @@ class SourceForm(OrganizationForm):
     is_saved_by_service = True
     error_fields: ClassVar[Mapping[str, str]] = SECRET_FIELDS
 
+    base_url = forms.URLField(
+        label="Address",
+        required=False,
+        max_length=500,
+        assume_scheme="https",
+        # The theme's own repeats the address as a link.
+        widget=widgets.UnfoldAdminTextInputWidget(attrs={"inputmode": "url"}),
+        help_text="Of Mautic, such as https://crm.example.com",
+    )
     new_password = SecretField(label="Password")
     new_client_secret = SecretField(label="Client secret")
 
@@ -106,6 +120,7 @@ class SourceForm(OrganizationForm):
             "poll_minutes",
             "layout",
             "storage",
+            "account",
             "lucky_mode",
             "lucky_first",
             "lucky_last",
@@ -125,8 +140,7 @@ class SourceForm(OrganizationForm):
 
     def changes(self) -> dict[str, Any]:
         """Return what the service is to be told: no kind, and no secret that was left empty."""
-        told = {name: value for name, value in self.cleaned_data.items() if name in self.Meta.fields}
-        told.pop("kind", None)
+        told = {name: value for name, value in self.cleaned_data.items() if name in sources.WRITABLE}
         for name, field in SECRET_FIELDS.items():
             if self.cleaned_data.get(field):
                 told[name] = self.cleaned_data[field]

@@ -20,7 +20,7 @@ EMPTY = "—"
 TONES: dict[str, str] = {
     # Waits for its turn, or is put aside.
     **dict.fromkeys(("queued", "scheduled", "ready", "received", "kept", "draft", "archived"), "default"),
-    **dict.fromkeys(("cancelled", "revoked"), "default"),
+    **dict.fromkeys(("cancelled", "revoked", "paused", "skipped"), "default"),
     # Under way.
     **dict.fromkeys(("running", "sending", "leased", "pending", "processing"), "info"),
     **dict.fromkeys(("waiting_input", "waiting_timer", "waiting_webhook"), "info"),
@@ -28,7 +28,7 @@ TONES: dict[str, str] = {
     **dict.fromkeys(("active", "ok", "done", "completed", "accepted", "answered", "connected"), "success"),
     **dict.fromkeys(("sent", "delivered", "read"), "success"),
     # Worth a look.
-    **dict.fromkeys(("unknown", "interrupted", "expired", "partial"), "warning"),
+    **dict.fromkeys(("unknown", "interrupted", "expired", "partial", "conflict"), "warning"),
     # Went wrong, or is shut out.
     **dict.fromkeys(
         ("failed", "refused", "rejected", "dead", "crashed", "died", "blocked", "disabled", "deleted"),

@@ -3,13 +3,12 @@ import { Live, replacePart, showState } from "../console/live.js";
 
 const part = () => document.querySelector('[data-part="batch"]');
 
-// Pictures that are here stay: a new element of the same address would be fetched and drawn anew.
-function keepPictures(fetched) {
-    const here = new Map([...document.querySelectorAll(".cb-tile img")].map((each) => [each.getAttribute("src"), each]));
-    for (const each of fetched.querySelectorAll(".cb-tile img")) {
-        const kept = here.get(each.getAttribute("src"));
-        if (kept) each.replaceWith(kept);
-    }
+const pictures = () => document.querySelectorAll(".cb-tile img");
+
+// Pictures that were here stay: a new element of the same address would be fetched and drawn anew.
+function keepPictures(before) {
+    const kept = new Map([...before].map((each) => [each.getAttribute("src"), each]));
+    for (const each of pictures()) each.replaceWith(kept.get(each.getAttribute("src")) ?? each);
 }
 
 if (part()?.dataset.topic) {
@@ -20,8 +19,9 @@ if (part()?.dataset.topic) {
         apply: (fetched) => {
             const word = document.querySelector("[data-live-state]")?.dataset.state;
             const focused = document.activeElement?.closest("[data-key]")?.dataset.key;
-            keepPictures(fetched);
+            const before = [...pictures()];
             const shown = replacePart(document, fetched, "batch");
+            keepPictures(before);
             if (shown && !("topic" in shown.dataset)) location.reload();
             if (focused) shown?.querySelector(`[data-key="${focused}"] a`)?.focus();
             if (word) showState(document, word);

@@ -32,19 +32,24 @@ export function iconButton(icon, title, act) {
     return button;
 }
 
-function choice(options, value, isRequired) {
+// What counts where nothing is chosen or typed.
+function usual(schema) {
+    return schema.default === undefined ? "—" : words(String(schema.default));
+}
+
+function choice(options, value, isRequired, without) {
     const known = options.some(([each]) => each === value) || value === undefined || value === "";
     const select = element("select", {});
-    if (!isRequired) select.append(element("option", { value: "" }, "—"));
+    if (!isRequired) select.append(element("option", { value: "" }, without));
     for (const [each, title] of known ? options : [...options, [value, `${value} (not there)`]]) select.append(element("option", { value: each }, title));
     select.value = value ?? "";
     return select;
 }
 
 // The picker knows no transparency, so the text beside it is what counts.
-function colour(value, change) {
-    const text = element("input", { type: "text", value: value ?? "", placeholder: "#rrggbb", spellcheck: false, maxlength: "9" });
-    const picker = element("input", { type: "color", value: (value ?? "#000000").slice(0, 7), tabindex: "-1", "aria-hidden": "true" });
+function colour(value, without, change) {
+    const text = element("input", { type: "text", value: value ?? "", placeholder: without ?? "#rrggbb", spellcheck: false, maxlength: "9" });
+    const picker = element("input", { type: "color", value: (value ?? without ?? "#000000").slice(0, 7), tabindex: "-1", "aria-hidden": "true" });
     text.addEventListener("input", () => {
         if (/^#[0-9a-fA-F]{6}/.test(text.value)) picker.value = text.value.slice(0, 7);
         change(text.value || undefined);
@@ -57,13 +62,13 @@ function colour(value, change) {
 }
 
 function control(name, schema, value, offered, isRequired, change) {
-    if (schema.pattern) return colour(value, change);
+    if (schema.pattern) return colour(value, schema.default, change);
     let made;
-    if (schema.enum) made = choice(schema.enum.map((each) => [each, words(each)]), value, isRequired);
-    else if (name === "font") made = choice(offered.fonts, value, isRequired);
-    else if (name === "picture") made = choice(offered.pictures, value, isRequired);
+    if (schema.enum) made = choice(schema.enum.map((each) => [each, words(each)]), value, isRequired, usual(schema));
+    else if (name === "font") made = choice(offered.fonts, value, isRequired, usual(schema));
+    else if (name === "picture") made = choice(offered.pictures, value, isRequired, "—");
     else if (schema.type === "number" || schema.type === "integer") {
-        made = element("input", { type: "number", step: schema.type === "integer" ? "1" : "any", inputmode: "decimal", value: String(value ?? "") });
+        made = element("input", { type: "number", step: schema.type === "integer" ? "1" : "any", inputmode: "decimal", value: String(value ?? ""), placeholder: String(schema.default ?? "") });
         made.addEventListener("input", () => change(made.value === "" ? undefined : Number(made.value)));
         return [made, made];
     } else if (name === "text") made = element("textarea", { rows: "2", dir: "auto", spellcheck: false });
