@@ -2,6 +2,7 @@
 
 from urllib.parse import urlsplit
 
+from csp.constants import SELF
 from django.conf import settings
 from django.http.response import HttpResponseBase
 
@@ -20,4 +21,5 @@ def allow_form(response: HttpResponseBase) -> None:
 def let_forms_lead_there(response: HttpResponseBase) -> None:
     """Let the forms of a page end at Google, whatever they are for."""
     parts = urlsplit(settings.GOOGLE_AUTHORIZE_URL)
-    response._csp_update = {"form-action": [f"{parts.scheme}://{parts.netloc}"]}  # type: ignore[attr-defined]
+    # Not an update: the console's pages have one of their own.
+    response._csp_replace = {"form-action": [SELF, f"{parts.scheme}://{parts.netloc}"]}  # type: ignore[attr-defined]

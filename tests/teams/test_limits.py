@@ -39,6 +39,7 @@ def test_limits_are_those_of_the_rooms_with_their_defaults() -> None:
         "compression_requests": 20,
         "members": 50,
         "api_keys": 50,
+        "connected_accounts": 20,
         "bots": 50,
         "channels": 10,
         "flows": 250,
@@ -196,6 +197,7 @@ def test_statistics_for_a_viewer(
         "compression_requests": (0, 20),
         "members": (3, 50),
         "api_keys": (1, 50),
+        "connected_accounts": (0, 20),
         "bots": (0, 50),
         "channels": (0, 10),
         "flows": (0, None),
@@ -220,8 +222,9 @@ def test_statistics_cost_the_same_queries_for_any_number(
         factories.member(organization)
         factories.bot(organization)
 
-    # Key; roles, invites; limits, members and invites, keys, bots, channels, flows, triggers, images (2).
-    with django_assert_num_queries(13):
+    # Key; roles, invites; limits, members and invites, keys, accounts, bots, channels, flows, triggers,
+    # images (2).
+    with django_assert_num_queries(14):
         api.get(f"/team/organizations/{organization.pk}/stats")
 
 
