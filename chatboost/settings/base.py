@@ -357,6 +357,8 @@ INVITATION_PHOTO_MAX_BYTES = 25 * 1024 * 1024
 # The largest table of people (bytes, also of an Excel file, unpacked), and the most rows in it.
 INVITATION_MAX_BYTES = 10 * 1024 * 1024
 INVITATION_MAX_ROWS = 20_000
+# Child processes of a worker that draw cards and look for faces.
+INVITATION_PROCESSES = env.int("INVITATION_PROCESSES", default=1)
 
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 

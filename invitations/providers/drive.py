@@ -107,8 +107,6 @@ class GoogleDrive:
         self, id: str, folder_id: str, name: str, content: bytes, media_type: str, run_id: str
     ) -> None:
         """Create a file, marked with its run. One that is there counts."""
-        from googleapiclient.http import MediaIoBaseUpload
-
         body = {
             "id": id,
             "name": name[:_MAX_NAME],
@@ -116,26 +114,13 @@ class GoogleDrive:
             "appProperties": {RUN_PROPERTY: run_id},
             **self._parents(folder_id),
         }
-        media = MediaIoBaseUpload(
-            io.BytesIO(content),
-            mimetype=media_type,
-            # All that is left in one piece: a card is small enough to go again.
-            chunksize=-1,
-            resumable=len(content) > MAX_MULTIPART_BYTES,
-        )
+        media = _media(content, media_type)
         self._create(self._files().create(body=body, media_body=media, fields="id", supportsAllDrives=True))
 
     def replace(self, id: str, name: str, content: bytes, media_type: str) -> None:
         """Put other bytes in the place of a file's; its link stays. Raises: Gone."""
-        from googleapiclient.http import MediaIoBaseUpload
-
-        media = MediaIoBaseUpload(
-            io.BytesIO(content),
-            mimetype=media_type,
-            chunksize=-1,
-            resumable=len(content) > MAX_MULTIPART_BYTES,
-        )
         body = {"name": name[:_MAX_NAME]}
+        media = _media(content, media_type)
         self._create(
             self._files().update(fileId=id, body=body, media_body=media, fields="id", supportsAllDrives=True)
         )
@@ -225,6 +210,18 @@ class GoogleDrive:
         if not isinstance(said, dict):
             raise Unclear("Google Drive’s answer can’t be read.")
         return said
+
+
+def _media(content: bytes, media_type: str) -> Any:
+    from googleapiclient.http import MediaIoBaseUpload
+
+    return MediaIoBaseUpload(
+        io.BytesIO(content),
+        mimetype=media_type,
+        # All that is left in one piece: a card is small enough to go again.
+        chunksize=-1,
+        resumable=len(content) > MAX_MULTIPART_BYTES,
+    )
 
 
 class _Exists(Exception):
