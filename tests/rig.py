@@ -157,7 +157,7 @@ class Rig:
         kinds: Sequence[str] | None = None,
         cut: Cut | None = None,
     ) -> int:
-        """Fork a worker of one thread that only drains, as a Celery worker's process does; some kinds, perhaps."""
+        """Fork a worker of one thread that only drains, as a Celery worker's process does; of some kinds."""
         order = {"run": "drain", "queues": list(queues), "kinds": kinds}
         return self._fork({**order, **_armed(arm), **({"cut": [cut.kind, cut.place]} if cut else {})})
 

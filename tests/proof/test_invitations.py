@@ -1,4 +1,7 @@
-"""Workers are killed at every step of every contact, and providers refuse in storms: nothing is lost or doubled."""
+"""Workers are killed at each step of each contact, providers refuse in storms: nothing is lost or doubled.
+
+A cut hits one place of one step: before its call, after it, after its outcome is committed.
+"""
 
 import json
 import os
@@ -6,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +22,7 @@ from tests.fakes.images import ImageHost
 from tests.fakes.mautic import PASSWORD, USER, MauticFake
 from tests.fakes.telegram import TOKEN, TelegramFake
 from tests.rig import Cut, Rig, await_true, database_url, databases, installation
+from tests.rig_broker import BINARY, broker
 from tests.rig_cuts import PLACES
 
 pytestmark = pytest.mark.proof
@@ -25,10 +30,15 @@ pytestmark = pytest.mark.proof
 IS_FULL = os.environ.get("PROOF") == "full"
 # A person's own chat: a message a second.
 CHAT = "110000002"
-CONTACTS, KILLS = (20, 20) if IS_FULL else (4, 2)
+# Kills are at each of three places of each of five steps.
+CONTACTS, KILLS = (20, 20) if IS_FULL else (3, 1)
+STORM_CONTACTS, REFUSALS = (200, 100) if IS_FULL else (12, 5)
 STEPS = ("photo", "render", "upload", "link", "notify")
 QUEUES = ("media", "maintenance")
 PATIENCE = 300.0
+RETRY_AFTER = 2
+# Calls that had left before a refusal was heard, on a busy machine.
+UNDER_WAY = 0.5
 
 
 class World:
@@ -50,8 +60,8 @@ class World:
             "TELEGRAM_API_URL": self.telegram.url,
             "PUBLIC_BASE_URL": "https://console.example",
             "MAUTIC_DEADLINE_SECONDS": "1",
-            # Longer than a child takes to start.
-            "WORK_LEASE_SECONDS": "6",
+            # About as long as a child takes to start.
+            "WORK_LEASE_SECONDS": "4",
             "WORK_MAX_CRASHES": "1000",
             **environment,
         }
@@ -70,6 +80,10 @@ class World:
             "telegram": [TOKEN, CHAT] if has_chat else None,
         }
         rig.task("invite", json.dumps(given))
+
+    def refusals(self) -> list[int]:
+        """Count the calls that Mautic, and that Google, refused."""
+        return [sum(map(_is_refusal, each.attempts)) for each in (self.mautic, self.google)]
 
     def require_exactly_once(self, found: dict[str, Any], contacts: int) -> None:
         """Compare what is outside with what the database says."""
@@ -125,8 +139,7 @@ def test_kill_at_every_step_of_every_contact_doubles_nothing(database: str, worl
             rig.kill(chat)
             chat = rig.start_drain(QUEUES, kinds=["teams.telegram"])
             kills += 1
-            following = STEPS[STEPS.index(step) + 1] if step != STEPS[-1] else None
-            _until(rig, [f"invitations.{step}"], lambda found: _is_through(found, step, following))
+            _until(rig, [f"invitations.{step}"], partial(_is_through, step))
         rig.start_worker(QUEUES)
         await_true(lambda: not rig.task("invitations")["open_work"], PATIENCE, "work was left over")
         took = time.monotonic() - began
@@ -138,9 +151,9 @@ def test_kill_at_every_step_of_every_contact_doubles_nothing(database: str, worl
         assert doubled <= max(1, kills // 100)
         assert doubled <= found["counters"].get("telegram_repeated", 0)
         print(
-            f"\n{database}: {CONTACTS} contacts, {kills} kills, {took:.0f} s, {found['attempts']} tries of steps, "
-            f"{len(world.mautic.effects)} edits, {doubled} doubled notices, "
-            f"{found['unfinished_files']} files for retention"
+            f"\n{database}: {CONTACTS} contacts, {kills} kills, {took:.0f} s, "
+            f"{found['attempts']} tries of steps, {len(world.mautic.effects)} edits, "
+            f"{doubled} doubled notices, {found['unfinished_files']} files for retention"
         )
 
 
@@ -162,7 +175,67 @@ def _until(rig: Rig, kinds: Sequence[str], is_done: Any) -> None:
     rig.kill(worker)
 
 
-def _is_through(found: dict[str, Any], step: str, following: str | None) -> bool:
-    if following is None:
+def _is_through(step: str, found: dict[str, Any]) -> bool:
+    if step == STEPS[-1]:
         return bool(found["state"] == "completed")
     return not found["steps"].get(step)
+
+
+@pytest.mark.skipif(BINARY is None, reason="no embedded Valkey for this system")
+@pytest.mark.parametrize("database", databases())
+def test_storm_of_refusals_ends_and_nobody_calls_early(database: str, world: World, tmp_path: Path) -> None:
+    # Processes share what they are told through the cache.
+    with broker(tmp_path) as cache, world.installed(database, REDIS_URL=cache.url) as rig:
+        world.invite(rig, STORM_CONTACTS, has_chat=False)
+        _until(
+            rig,
+            ["invitations.fetch", "invitations.drive", "invitations.photo", "invitations.render"],
+            lambda found: found["has_folder"] and found["steps"] == {"upload": STORM_CONTACTS},
+        )
+        world.mautic.play(_storm(0.6), seed=3)
+        reason = "userRateLimitExceeded"
+        world.google.play(_storm(0.3, status=403, message=reason), _storm(0.4), seed=4)
+        workers = [rig.start_worker(QUEUES), rig.start_worker(QUEUES)]
+        began = time.monotonic()
+        await_true(lambda: min(world.refusals()) >= REFUSALS, PATIENCE, "nobody was refused so often")
+        storms = world.refusals()
+        world.mautic.play()
+        world.google.play()
+        calm = time.time()
+        await_true(lambda: not rig.task("invitations")["open_work"], PATIENCE, "work was left over")
+        took = time.monotonic() - began
+        found = rig.task("invitations")
+        world.require_exactly_once(found, STORM_CONTACTS)
+        assert all(rig.is_alive(worker) for worker in workers)
+        early = [_early(world.mautic.attempts), _early(world.google.attempts)]
+        print(
+            f"\n{database}: {STORM_CONTACTS} contacts, {storms} refusals, {took:.0f} s, "
+            f" {sum(map(len, early))} calls before their time"
+        )
+        assert early == [[], []]
+        # Three calls of a link, three of an upload.
+        calls = sum(each["at"] > calm for each in (*world.mautic.attempts, *world.google.attempts))
+        assert calls <= 1.3 * 6 * STORM_CONTACTS
+
+
+def _storm(probability: float, **fields: Any) -> Rule:
+    fields.setdefault("status", 429)
+    return Rule(fault=Fault.ERROR, retry_after=str(RETRY_AFTER), probability=probability, **fields)
+
+
+def _is_refusal(attempt: dict[str, Any]) -> bool:
+    return bool(attempt.get("fault") or attempt.get("answer") == Fault.ERROR.value)
+
+
+def _early(attempts: Sequence[dict[str, Any]]) -> list[float]:
+    """Return by how much calls came too early that left after a refusal had been heard."""
+    found = []
+    until = heard = 0.0
+    for attempt in sorted(attempts, key=lambda each: each["at"]):
+        at = attempt["at"]
+        if heard + UNDER_WAY < at < until:
+            found.append(until - at)
+        if _is_refusal(attempt):
+            heard = at if at >= until else heard
+            until = max(until, at + RETRY_AFTER)
+    return found
