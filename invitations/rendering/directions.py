@@ -18,8 +18,13 @@ def cleaned(text: str) -> str:
     return "".join(
         char
         for char in text.translate(_ISOLATES)
-        if char == "\n" or char == "\t" or unicodedata.category(char) not in ("Cc", "Cs", "Co", "Cn")
+        if char in "\n\t" or not (unicodedata.category(char) in ("Cc", "Cs") or _is_noncharacter(ord(char)))
     )
+
+
+def _is_noncharacter(code: int) -> bool:
+    """Tell what no character will ever be. Others may only be newer than Python's tables."""
+    return 0xFDD0 <= code <= 0xFDEF or code & 0xFFFE == 0xFFFE
 
 
 def base_level(text: str, direction: str) -> int:
@@ -44,7 +49,7 @@ def levels(text: str, base: int) -> list[int]:
     storage = algorithm.get_empty_storage()
     storage["base_level"] = base
     storage["base_dir"] = ("L", "R")[base]
-    algorithm.get_embedding_levels(text, storage)
+    algorithm.get_embedding_levels("".join(map(_known, text)), storage)
     for at, char in enumerate(storage["chars"]):
         char["at"] = at
     algorithm.explicit_embed_and_overrides(storage)
@@ -55,6 +60,14 @@ def levels(text: str, base: int) -> list[int]:
     for char in storage["chars"]:
         found[char["at"]] = char["level"]
     return found
+
+
+def _known(char: str) -> str:
+    """Return a character, or one of its kind in the place of one that is newer than Python's tables."""
+    if unicodedata.bidirectional(char):
+        return char
+    code = ord(char)
+    return "א" if 0x0590 <= code <= 0x08FF or 0x10800 <= code <= 0x10FFF or 0x1E800 <= code <= 0x1EFFF else "□"
 
 
 def in_sight(items: Sequence[tuple[int, Item]]) -> list[Item]:
