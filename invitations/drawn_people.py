@@ -159,7 +159,7 @@ def _head(rng: random.Random, picture: Image.Image, x: float, y: float, size: fl
         pen.chord((x - half * 1.08, y - tall * 1.12, x + half * 1.08, y + tall * 0.5), 188, 352, fill=hair)
     _features(pen, x, y, size, skin, hair)
     if has_beard and not is_long:
-        pen.chord((x - half * 0.8, y + tall * 0.1, x + half * 0.8, y + tall * 1.02), 25, 155, fill=hair)
+        pen.chord((x - half * 0.62, y + tall * 0.3, x + half * 0.62, y + tall * 1.0), 35, 145, fill=hair)
         _ellipse(pen, x, y + size * 0.27, size * 0.1, size * 0.022, _lips(skin))
     picture.paste(layer, (0, 0), layer.filter(ImageFilter.GaussianBlur(size / 240)).getchannel("A"))
     _light(picture, x, y, half, tall)

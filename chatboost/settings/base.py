@@ -354,7 +354,7 @@ INVITATION_TEMPLATE = env.str("INVITATION_TEMPLATE", default="")
 # Fetching a photo, with all its redirects.
 INVITATION_PHOTO_DEADLINE = timedelta(seconds=10)
 INVITATION_PHOTO_MAX_BYTES = 25 * 1024 * 1024
-# The largest table of people (bytes, also of an Excel file, unpacked), and the most rows in it.
+# The largest table of people, in bytes, and the most rows in it.
 INVITATION_MAX_BYTES = 10 * 1024 * 1024
 INVITATION_MAX_ROWS = 20_000
 # Child processes of a worker that draw cards and look for faces.

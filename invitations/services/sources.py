@@ -98,8 +98,8 @@ def change(source: InvitationSource, *, actor: Any | None = None, **fields: Any)
     """
     _require_known(fields)
     row = lock(source)
-    changes = audit.changes_of(row, **fields)
     _keep_secrets_home(row, fields)
+    changes = audit.changes_of(row, **fields)
     for field in changes:
         setattr(row, field, fields[field])
     if changes.keys() & set(CONNECTION):

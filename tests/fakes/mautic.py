@@ -1,6 +1,6 @@
 """Mautic's REST API on this machine: sign-in, contacts, forms, and answers that go wrong.
 
-It can be driven from other processes, below /_fake: GET effects, attempts, contacts; POST contacts,
+It can be driven from other processes, below /__fake__: GET effects, attempts, contacts; POST contacts,
 submissions, script, quirks, release; DELETE contacts/7. `effects` holds every change of a contact, in order.
 """
 
@@ -42,7 +42,7 @@ class MauticFake:
         port: int = 0,
         quirks: Quirks | None = None,
         lifetime: timedelta = timedelta(hours=1),
-        ledger_path: Path | None = None,
+        effects_path: Path | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Bind the port; nothing answers before `start`."""
@@ -52,7 +52,7 @@ class MauticFake:
         self.tokens: dict[str, datetime] = {}
         self.is_client_known = True
         self._lifetime = lifetime
-        self._effects = Ledger(ledger_path)
+        self._effects = Ledger(effects_path)
         self._attempts = Ledger()
         self._server = LoopbackServer(self._respond, port=port)
 
@@ -118,8 +118,8 @@ class MauticFake:
         self._effects.close()
 
     def _respond(self, request: Request) -> Answer:
-        if request.path.startswith("/_fake/"):
-            return self._controlled(request, request.path.removeprefix("/_fake/"))
+        if request.path.startswith("/__fake__/"):
+            return self._controlled(request, request.path.removeprefix("/__fake__/"))
         facts = _facts(request)
         rule = self.script.next_fault(facts)
         answer = self._do(request, facts["kind"]) if rule is None else self._misbehave(rule, request, facts)

@@ -15,7 +15,7 @@ from tests.fakes.mautic import MauticFake
 def main(arguments: Sequence[str]) -> int:
     """Serve until SIGTERM or SIGINT. The first line printed is the base address."""
     options = _parser().parse_args(arguments)
-    fake = MauticFake(port=options.port, ledger_path=options.ledger)
+    fake = MauticFake(port=options.port, effects_path=options.effects)
     fake.people(options.contacts)
     fake.rows.forms[1] = "Registration"
     for number in list(fake.rows.contacts):
@@ -37,6 +37,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.fakes mautic", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0 takes a free port")
     parser.add_argument("--contacts", type=int, default=20, help="how many people have sent form 1 in")
-    parser.add_argument("--ledger", type=Path, metavar="FILE", help="append changes as JSON lines")
+    parser.add_argument("--effects", type=Path, metavar="FILE", help="append changes as JSON lines")
     parser.add_argument("--script", type=Path, metavar="FILE", help='faults: {"rules": […], "seed": 0}')
     return parser

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -89,6 +90,20 @@ def test_telegram_serves_and_tells_what_was_done(start: Start, tmp_path: Path) -
     assert [json.loads(line)["text"] for line in effects.read_text(encoding="utf-8").splitlines()] == [
         "Hello"
     ]
+
+
+def test_mautic_serves_people_and_writes_effects_down(start: Start, tmp_path: Path) -> None:
+    effects = tmp_path / "effects.jsonl"
+    process = start("mautic", "--contacts", "3", "--effects", str(effects))
+    assert process.stdout is not None
+    url = f"{process.stdout.readline().strip()}/__fake__/contacts"
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        people = json.load(answer)
+    process.send_signal(signal.SIGTERM)
+
+    assert process.wait(10) == 0
+    assert len(people) == 3
+    assert effects.exists()
 
 
 @pytest.mark.parametrize("arguments", [(), ("pigeon",)])
