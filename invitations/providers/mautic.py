@@ -193,7 +193,7 @@ class MauticSource:
 
     def _completed(self, number: int, lead: object, said: Mapping[str, object]) -> Mapping[str, object]:
         """Return a contact's values: submissions carry the contact's own fields, not the custom ones."""
-        values = answers.flat_values(lead)
+        values = answers.values_in(lead)
         if all(name in values or name in said for name in self._wanted):
             return values
         return values | dict(self.person(str(number)).values)

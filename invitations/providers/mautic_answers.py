@@ -115,6 +115,12 @@ def merged(
     return Person(str(number), bounded(both, first=wanted))
 
 
+def values_in(contact: object) -> dict[str, object]:
+    """Return the values of a contact that has its fields in groups, or is flat."""
+    found = values_of(contact) if isinstance(contact, dict) else {}
+    return found or flat_values(contact)
+
+
 def flat_values(row: object) -> dict[str, object]:
     """Return the values of a flat object, such as a submission's `lead` or its `results`."""
     flat = row if isinstance(row, dict) else {}

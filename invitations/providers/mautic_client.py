@@ -161,12 +161,17 @@ class MauticClient:
         }
         headers = {"accept": "application/json", "content-type": "application/x-www-form-urlencoded"}
         answer = self._send("POST", "oauth/v2/token", headers, urlencode(form).encode())
-        if answer.status in (400, 401):
-            said = answers.refusal(answers.loose(answer))
+        told = answers.loose(answer)
+        if answer.status in (400, 401) and told is not None:
+            said = answers.refusal(told)
             raise AuthFailed(
                 account.hide(f"Mautic gives no token: {said.words}"), said.type or "invalid_client"
             )
-        body = self._read(answer, is_single=False)
+        try:
+            body = self._read(answer, is_single=False)
+        except (Gone, Invalid) as problem:
+            # Not about what was asked for: the place for tokens is not where it should be.
+            raise BadResponse(problem.message, "no_token") from problem
         value, seconds = body.get("access_token"), answers.integer(body.get("expires_in"))
         if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not value:
             raise BadResponse("Mautic answers without a token.", "no_token")

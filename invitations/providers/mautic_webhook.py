@@ -96,7 +96,6 @@ def _submission(submission: Mapping[str, Any], wanted: tuple[str, ...]) -> Happe
 def _person(contact: object, said: Mapping[str, object], wanted: tuple[str, ...]) -> Person | None:
     """Return a contact with the answers of a form; None without an id."""
     number = answers.id_of(contact) if isinstance(contact, dict) else None
-    if number is None or not isinstance(contact, dict):
+    if number is None:
         return None
-    values = answers.values_of(contact) or answers.flat_values(contact)
-    return answers.merged(number, values, said, wanted)
+    return answers.merged(number, answers.values_in(contact), said, wanted)

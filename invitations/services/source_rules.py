@@ -46,6 +46,11 @@ def require(source: InvitationSource) -> None:
         _require_mautic(source)
 
 
+def plain_address(address: str) -> str:
+    """Return an address in its one spelling: where Mautic begins, not its API."""
+    return _API.sub("", address.strip())
+
+
 def origin_of(address: str) -> str:
     """Return what credentials belong to: scheme, host and port; "" for no address."""
     try:
@@ -83,7 +88,7 @@ def _require_audience_id(source: InvitationSource) -> None:
 def _require_mautic(source: InvitationSource) -> None:
     if not source.base_url:
         raise _wrong("base_url", "Where is this Mautic?", "address_required")
-    source.base_url = _API.sub("", source.base_url.strip())
+    source.base_url = plain_address(source.base_url)
     try:
         target = urls.parse(source.base_url)
         policy = urls.Policy(frozenset(host.lower() for host in settings.FETCH_ALLOWED_PRIVATE_HOSTS))

@@ -97,6 +97,8 @@ def change(source: InvitationSource, *, actor: Any | None = None, **fields: Any)
     Raises: as `create`, and ValidationFailed (`credentials_required`).
     """
     _require_known(fields)
+    if "base_url" in fields:
+        fields["base_url"] = rules.plain_address(fields["base_url"])
     row = lock(source)
     _keep_secrets_home(row, fields)
     changes = audit.changes_of(row, **fields)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from chatboost.core import files
+from chatboost.core import files, tenancy
 from chatboost.messaging.services import contacts
 from invitations import providers
 from invitations.choices import SourceKind
@@ -103,6 +103,17 @@ def test_check_tells_of_a_source_that_works(kind: str, made: Callable[[str], Inv
     assert checked.account
     assert {source.email_field, *providers.names_of(source)} & {field.alias for field in checked.fields}
     assert checked.problems == []
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_sources_are_read_from_within_a_request(kind: str, made: Callable[[str], InvitationSource]) -> None:
+    source = made(kind)
+    with tenancy.wall():
+        adapter = providers.source_of(source)
+        adapter.check()
+        person = adapter.page("", None).people[0]
+        adapter.write_link(person.external_id, source.link_field, LINK)
+        assert adapter.person(person.external_id).external_id == person.external_id
 
 
 @pytest.mark.parametrize("kind", ALL)

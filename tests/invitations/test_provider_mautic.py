@@ -368,6 +368,17 @@ def test_client_that_is_not_known_fails(mautic: MauticFake) -> None:
     assert caught.value.code == "invalid_client"
 
 
+@pytest.mark.parametrize(("status", "body"), [(404, "{}"), (400, "<html>"), (401, ""), (422, "{}")])
+def test_place_for_tokens_that_is_not_there_says_nothing_of_a_contact(
+    mautic: MauticFake, status: int, body: str
+) -> None:
+    mautic.play(Rule(fault=Fault.ANSWER, match={"kind": "token"}, status=status, body=body))
+    with pytest.raises(base.ProviderError) as caught:
+        source(mautic, account=oauth(mautic.url)).write_link("1", "invitation_link", LINK)
+
+    assert isinstance(caught.value, base.BadResponse | base.AuthFailed)
+
+
 @pytest.mark.parametrize("body", ["{}", '{"access_token": 7}', '{"access_token": "a\\nb"}', "<html>", "[]"])
 def test_answer_without_a_token_is_a_bad_response(mautic: MauticFake, body: str) -> None:
     mautic.play(Rule(fault=Fault.ANSWER, match={"kind": "token"}, status=200, body=body))
