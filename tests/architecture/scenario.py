@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db import transaction
 
 from chatboost.console import demo
 from chatboost.core import clock, events, files, jobs, mail, ticks
@@ -43,12 +44,13 @@ from compression.services import requests
 from flows.models import Execution, WebhookDelivery
 from flows.services import executions
 from teams.jobs import EXPORT_AUDIT
-from teams.models import NotificationType, Organization, User
+from teams.models import ConnectedAccount, NotificationType, Organization, User
 from teams.notifications import announcements, notify, telegrams
-from teams.services import deletion, organizations
+from teams.services import connections, deletion, google_access, organizations
 from tests.architecture.replay import Replay
 from tests.compression import batches
 from tests.fakes.faults import Fault, Rule
+from tests.fakes.google import GoogleFake
 from tests.fakes.graph import DEFAULT_TOKEN, GraphFake
 from tests.fakes.images import ImageHost
 from tests.fakes.server import Answer, LoopbackServer, Request, json_answer
@@ -57,6 +59,7 @@ from tests.fakes.telegram import CHAT, TOKEN, TelegramFake
 from tests.flows import talking
 from tests.flows.engine_runs import send
 from tests.messaging import pipeline
+from tests.teams import connected
 from triggers.models import Trigger
 
 # Long enough for a lease, the grace and the hold of an unclear send; shorter than a flow's patience.
@@ -82,6 +85,7 @@ class World:
     telegram: TelegramFake
     service: LoopbackServer
     images: ImageHost
+    google: GoogleFake
     keys: Counter[str] = field(default_factory=Counter)
     plans: list[datetime] = field(default_factory=list)
     _told: int = 0
@@ -125,6 +129,8 @@ class World:
             # Who can't be asked gets it once more, under the reference that tells it is the same.
             *(f"mail {key}: {count}" for key, count in letters.items() if count > 2 or key not in mails),
             *(f"in the chat {count} times: {text}" for text, count in chat.items() if count > 2),
+            # A token that is fetched twice is one that was lost on the way.
+            *(f"tokens of {key}: {n}" for key, n in Counter(self.google.accounts.refreshed).items() if n > 2),
             *(f"call {key}: {count}" for key, count in self.keys.items() if count > 2 or key not in calls),
         ]
 
@@ -147,6 +153,8 @@ def world(settings: Any, folder: Path) -> Iterator[World]:
         settings.WHATSAPP_API_BASE_URL, settings.WHATSAPP_ACCESS_TOKEN = graph.url, DEFAULT_TOKEN
         settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_USE_TLS = "127.0.0.1", smtp.port, False
         images = running.enter_context(ImageHost())
+        google = running.enter_context(GoogleFake())
+        connected.point_at(settings, google)
         settings.FETCH_ALLOWED_PRIVATE_HOSTS = [service.url.removeprefix("http://"), images.authority]
         settings.WORK_BACKOFF_BASE = timedelta()
         # Redis has a clock of its own, which nobody moves: limits are counted in the database.
@@ -155,7 +163,7 @@ def world(settings: Any, folder: Path) -> Iterator[World]:
         settings.TELEGRAM_BOT_TOKEN, settings.TELEGRAM_CHAT_ID = TOKEN, CHAT
         # How long a job takes depends on the accidents; that its end is told must not.
         settings.JOB_NOTICE_AFTER = timedelta()
-        yield World(graph, smtp, telegram, service, images, keys)
+        yield World(graph, smtp, telegram, service, images, google, keys)
 
 
 def is_to_carol(item: Item) -> bool:
@@ -195,6 +203,8 @@ def play(replay: Replay, world: World) -> None:
         _announce,
         _go_on,
         _compress,
+        _use_google,
+        _disconnect_google,
         _delete_an_organization,
         _chat_in_the_simulator,
     ]
@@ -337,6 +347,19 @@ def _compress(world: World) -> None:
         file=batches.products([good, good], bad),
         webhook_url=world.service.url,
     )
+
+
+def _use_google(world: World) -> None:
+    """Ask for an account whose token is too old to be lent."""
+    row = connected.account(_organization(), world.google, lifetime=timedelta(seconds=-1))
+    with transaction.atomic():
+        google_access.lend(row)
+
+
+def _disconnect_google(world: World) -> None:
+    """Hand the consent back."""
+    row = ConnectedAccount.objects.get()
+    connections.disconnect(row, actor=User.objects.get(email=demo.EMAIL))
 
 
 def _delete_an_organization(world: World) -> None:
