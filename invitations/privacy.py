@@ -124,9 +124,10 @@ def _erase(invitation: Invitation, actor: Any | None) -> None:
 
 
 def _end(invitation: Invitation) -> None:
-    """End what is under way: whoever is at it finds nothing to do any more."""
-    if invitation.state not in OPEN:
+    """End what is under way, or waits for somebody: whoever is at it finds nothing to do any more."""
+    if invitation.state not in (*OPEN, InvitationState.CONFLICT):
         return
+    completion.count(invitation.batch, [invitation], by=-1)
     invitation.state, invitation.finished_at = InvitationState.FAILED, clock.now()
     invitation.error_code = people.ERASED
     batch = invitation.batch

@@ -26,7 +26,7 @@ from invitations.choices import (
 )
 from invitations.errors import NotNow
 from invitations.models import Invitation, InvitationBatch, InvitationSource
-from invitations.services import completion, layouts, lucky, notices, people, steps
+from invitations.services import completion, layouts, notices, people, steps
 from teams import limits
 from teams.models.connection import AccountState
 
@@ -264,7 +264,7 @@ def give_up_files(invitations: "QuerySet[Any]", *columns: str) -> None:
 
 def _retriable(source: InvitationSource, batch: InvitationBatch) -> list[Invitation]:
     rows = Invitation.objects.filter(batch=batch, state=InvitationState.FAILED)
-    failed = list(rows.exclude(error_code=lucky.RANGE_EXHAUSTED).defer("values").order_by("id"))
+    failed = list(rows.exclude(error_code__in=people.FINAL).defer("values").order_by("id"))
     if not batch.is_dry_run:
         taken = people.standing(source, [invitation.external_id for invitation in failed])
         failed = [invitation for invitation in failed if invitation.external_id not in taken]

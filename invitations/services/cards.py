@@ -11,7 +11,7 @@ from chatboost.core.errors import ValidationFailed
 from invitations.choices import OPEN, InvitationState, Step, StepState
 from invitations.errors import NotNow
 from invitations.models import Invitation, InvitationBatch, InvitationSource, InvitationStep
-from invitations.services import batches, completion, lucky, people, steps
+from invitations.services import batches, completion, people, steps
 
 # Smaller ones show nothing.
 MIN_CROP: Final = 16
@@ -55,7 +55,7 @@ def retry(invitation: Invitation, *, actor: Any | None = None) -> Invitation:
     Raises: NotNow (`not_failed, not_running, standing_invitation`).
     """
     _, batch, row = _lock(invitation)
-    if row.state != InvitationState.FAILED or row.error_code == lucky.RANGE_EXHAUSTED:
+    if row.state != InvitationState.FAILED or row.error_code in people.FINAL:
         raise NotNow("There is nothing to try again.", code="not_failed")
     _require_place(row)
     audit.record(actor=actor, verb="invitation.retried", object=row, changes={"error": (row.error_code, "")})

@@ -22,6 +22,8 @@ from invitations.providers.base import Person, bounded
 from invitations.services import lucky, steps
 
 ERASED: Final = "erased"
+# Who failed so is not tried again: there is no number, or nobody, to try it for.
+FINAL: Final = (lucky.RANGE_EXHAUSTED, ERASED)
 # So many cards does a dry run make.
 DRY_RUN_SIZE: Final = 5
 
