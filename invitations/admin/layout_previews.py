@@ -120,11 +120,13 @@ def _require(request: HttpRequest, permission: str) -> None:
 def _document(request: HttpRequest) -> Any:
     text = request.POST.get("document", "")
     try:
-        if len(text) > MAX_DOCUMENT:
-            raise ValueError
-        return json.loads(text)
+        document = json.loads(text) if len(text) <= MAX_DOCUMENT else None
     except (ValueError, RecursionError):
-        raise ValidationFailed("This is not JSON.", errors={"document": ["This is not JSON."]}) from None
+        document = None
+    if document is None:
+        message = "This is not JSON."
+        raise ValidationFailed(message, errors={"document": [message]})
+    return document
 
 
 def _subject(request: HttpRequest) -> Subject:
