@@ -21,6 +21,9 @@ def crop_of(size: tuple[int, int], face: Box | None, kind: str) -> Box:
     side = max(1, min(least, round(max(face.width, face.height) * _SIDES[kind])))
     x = round(face.x + face.width / 2 - side / 2)
     y = round(face.y - face.height * _ABOVE[kind])
+    # All of the face is shown, even where there is no room for what is around it.
+    x = max(min(x, face.x), face.x + face.width - side)
+    y = max(min(y, face.y), face.y + face.height - side)
     return Box(_within(x, side, width), _within(y, side, height), side, side)
 
 
