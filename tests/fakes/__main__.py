@@ -3,11 +3,12 @@
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from tests.fakes import graph_command, mautic_command
+from tests.fakes import graph_command, mautic_command, telegram_command
 
 COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
     "graph": graph_command.main,
     "mautic": mautic_command.main,
+    "telegram": telegram_command.main,
 }
 
 
