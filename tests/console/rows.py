@@ -57,6 +57,7 @@ from teams.models import (
 from teams.roles import Role
 from teams.services import api_keys
 from tests import factories
+from tests.console import invitation_rows
 from triggers.models import Trigger, TriggerLog
 
 NODE = {"message_type": "text", "content": {"text": "Hello"}, "next": None}
@@ -329,6 +330,7 @@ def one_of_each(organization: Organization, text: str = "Something") -> dict[typ
     rows += [made, made.nodes.get(), made.published_version, run, log, delivery, trigger, fired, work, key]  # type: ignore[list-item]
     rows.append(connected_account(organization, text))
     rows += compression(organization, text)
+    rows += invitation_rows.one_of_each(organization, text)
     return {type(row): row for row in [*rows, mail, entry, membership, organization]}
 
 
@@ -374,6 +376,7 @@ def _children(organization: Organization, made: dict[type[Model], Any], number: 
     CompletionDelivery.objects.create(
         **shared, request=made[CompressionRequest], round=number, url="https://example.com/"
     )
+    invitation_rows.children(made, number)
     item = made[WorkItem]
     WorkAttempt.objects.create(
         organization_id=organization.pk, item_id=item.pk, kind=item.kind, outcome="failed"
