@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
-from chatboost.core.models import WorkItem
+from chatboost.core.models import OrganizationSettings, WorkItem
 from invitations.choices import LuckyMode
 from invitations.models import (
     Invitation,
@@ -19,13 +19,13 @@ from invitations.models import (
     LayoutVersion,
 )
 from invitations.services import people
-from teams.models import Organization
+from teams.models import ConnectedAccount, Organization, TelegramChat
 from tests.core import racing
 from tests.invitations import made
 
 TABLES = [
-    *(Organization, InvitationLayout, LayoutVersion, InvitationSource, InvitationBatch),
-    *(Invitation, InvitationStep, WorkItem),
+    *(Organization, ConnectedAccount, TelegramChat, InvitationLayout, LayoutVersion, InvitationSource),
+    *(InvitationBatch, Invitation, InvitationStep, OrganizationSettings, WorkItem),
 ]
 ADDS = 100
 

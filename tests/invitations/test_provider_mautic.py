@@ -114,6 +114,29 @@ def test_page_of_a_form_hands_back_what_it_has_when_it_has_to_wait(mautic: Mauti
     assert [person.external_id for person in rest.people] == [str(pk) for pk in ids[3:]]
 
 
+@pytest.mark.parametrize("audience", ["all", "form"])
+def test_storm_of_429_ends_with_everybody_once(mautic: MauticFake, audience: str) -> None:
+    ids = mautic.people(60)
+    for pk in ids:
+        mautic.rows.submit(3, pk, {})
+    mautic.play(Rule(fault=Fault.ERROR, status=429, retry_after="0", probability=0.6), seed=7)
+    adapter = source(mautic, audience=audience, audience_id="3" if audience == "form" else "")
+    people: list[base.Person] = []
+    cursor, refused = "", 0
+    while refused < 2000:
+        try:
+            page = adapter.page(cursor, None)
+        except base.RateLimited:
+            refused += 1
+            continue
+        people += page.people
+        cursor = page.next
+        if not cursor:
+            break
+
+    assert [person.external_id for person in people] == [str(pk) for pk in ids]
+
+
 def test_page_of_who_sent_a_form_in_twice_has_them_once(mautic: MauticFake) -> None:
     (pk,) = mautic.people(1)
     mautic.rows.submit(3, pk, {"size": "S"})
