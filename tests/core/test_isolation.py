@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from chatboost.core.isolation import MAX_PARTS, Pool
+from chatboost.core.isolation import MAX_PARTS, NotStarted, Pool
 from chatboost.core.pictures import Limits, PictureError
 from tests.core import processes
 
@@ -104,9 +104,10 @@ def test_service_that_prints_and_reads_talks_to_nobody(pool: Pool) -> None:
     assert is_well(pool)
 
 
-def test_service_that_is_not_there_is_told() -> None:
+def test_service_that_is_not_there_is_blamed_on_no_picture() -> None:
     with Pool("tests.core.no_such_service", 1) as pool:
-        assert code_of(pool, b"echo") == "crashed"
+        with pytest.raises(NotStarted):
+            pool.call([b"echo"], LIMITS)
         assert not processes.children(pool.service)
 
 

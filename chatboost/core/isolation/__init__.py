@@ -9,7 +9,7 @@ The module's name is a constant of who makes the `Pool`. What it imports is what
 leaves Django alone.
 """
 
-from chatboost.core.isolation.pool import RECYCLE_AFTER, Pool
+from chatboost.core.isolation.pool import RECYCLE_AFTER, NotStarted, Pool
 from chatboost.core.isolation.protocol import MAX_PARTS
 
-__all__ = ["MAX_PARTS", "RECYCLE_AFTER", "Pool"]
+__all__ = ["MAX_PARTS", "RECYCLE_AFTER", "NotStarted", "Pool"]

@@ -38,6 +38,10 @@ ENVIRONMENT = {
 Answer = TypeVar("Answer")
 
 
+class NotStarted(RuntimeError):
+    """No child comes up: this installation's own failure, which no call is to be blamed for."""
+
+
 class Pool:
     """Up to `size` child processes that run the module `service`. Thread-safe; a call waits for a free child.
 
@@ -79,6 +83,7 @@ class Pool:
 
         Raises:
             PictureError: as the service raised it, or `took_too_long`, `out_of_memory`, `crashed`.
+            NotStarted: there is no child to ask.
             ValueError: the pool is closed, or there are more than `MAX_PARTS` parts.
         """
         return self.ask(parts, limits, list)
@@ -88,7 +93,7 @@ class Pool:
 
         Raises:
             PictureError: as `call`; `crashed` too if `read` raises ValueError, TypeError or KeyError.
-            ValueError: as `call`.
+            NotStarted, ValueError: as `call`.
         """
         if self._is_closed:
             raise ValueError("the pool is closed")
@@ -179,7 +184,7 @@ class _Child:
             self._channel.receive(clock() + START_SECONDS)
         except (protocol.Closed, TimeoutError) as error:
             self.end()
-            raise PictureError("crashed", "The process for pictures did not start.") from error
+            raise NotStarted(f"the child that runs {service} did not start") from error
 
     @property
     def is_alive(self) -> bool:
