@@ -9,7 +9,7 @@ from chatboost.core.pictures import Limits
 from invitations.rendering import Box, Card, CardRequest, cards, default_document
 from tests.compression import pictures
 
-FACE = Box(232, 250, 176, 176)
+FACE = Box(215, 235, 210, 210)
 VALUES = {
     "contact": {"name": "Amelia Clarke", "email": "amelia@example.com"},
     "lucky_number": "0427",
@@ -22,7 +22,9 @@ VALUES = {
 def portrait() -> Image.Image:
     """Draw somebody in front of a wall, 640 by 800 pixels; the face is at `FACE`."""
     image = Image.linear_gradient("L").resize((640, 800))
-    image = Image.merge("RGB", [image.point(lambda value, low=low: low + value // 5) for low in (150, 176, 190)])
+    image = Image.merge(
+        "RGB", [image.point(lambda value, low=low: low + value // 5) for low in (150, 176, 190)]
+    )
     draw = ImageDraw.Draw(image)
     draw.ellipse((90, 560, 550, 1200), fill=(52, 70, 104))
     draw.polygon([(250, 560), (390, 560), (320, 690)], fill=(236, 236, 240))

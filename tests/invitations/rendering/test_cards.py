@@ -10,7 +10,16 @@ from PIL import Image, ImageChops
 from chatboost.core.pictures import PictureError
 from invitations.rendering import Box, Card, CardRequest, avatars, cards, default_document
 from tests.compression import pictures
-from tests.invitations.rendering.portraits import FACE, VALUES, cut_out, document, jpeg, portrait, render, text_layer
+from tests.invitations.rendering.portraits import (
+    FACE,
+    VALUES,
+    cut_out,
+    document,
+    jpeg,
+    portrait,
+    render,
+    text_layer,
+)
 
 PLACE = {"x": 40, "y": 30, "width": 200, "height": 200}
 PHOTO = {"type": "photo", **PLACE}
@@ -61,7 +70,9 @@ def test_card_after_others_is_that_of_a_fresh_template(format: str) -> None:
 
 
 def test_failed_card_leaves_nothing_on_the_next() -> None:
-    layout = png(PHOTO, text_layer("{{contact.name}}"), {"type": "qr", "x": 400, "y": 20, "size": 30, "text": "{{x}}"})
+    layout = png(
+        PHOTO, text_layer("{{contact.name}}"), {"type": "qr", "x": 400, "y": 20, "size": 30, "text": "{{x}}"}
+    )
     shelf = cards.Shelf()
     with pytest.raises(PictureError) as caught:
         render(layout, shelf=shelf, photo=jpeg(), values={**VALUES, "x": "https://example.com/" * 4})
@@ -83,7 +94,12 @@ def test_layers_keep_their_order_whether_they_change_or_not() -> None:
 
 def test_half_transparent_layer_above_is_put_on_once() -> None:
     veil = {**RED, "x": 0, "y": 0, "width": 640, "height": 260, "color": "#ff000080"}
-    layout = png(PHOTO, text_layer("{{contact.name}}", width=300), veil, {**PHOTO, "x": 420, "width": 100, "height": 100})
+    layout = png(
+        PHOTO,
+        text_layer("{{contact.name}}", width=300),
+        veil,
+        {**PHOTO, "x": 420, "width": 100, "height": 100},
+    )
     shelf = cards.Shelf()
     first, second = (render(layout, shelf=shelf, photo=jpeg()) for _ in range(2))
     assert first == second
@@ -183,8 +199,15 @@ def test_initials(name: str, initials: str) -> None:
 
 def test_qr_code_can_be_read() -> None:
     cv2 = pytest.importorskip("cv2")
-    for text in ("https://example.com/i/4f9c1a52-3a54-4d5e-8a66-0d9c9df5cbe1", "0427", "علی", "https://example.com/?a=4f9&b=" + "c7" * 20):
-        layout = png({"type": "qr", "x": 10, "y": 10, "size": 240, "text": "{{card_url}}", "color": "#1f2a44"})
+    for text in (
+        "https://example.com/i/4f9c1a52-3a54-4d5e-8a66-0d9c9df5cbe1",
+        "0427",
+        "علی",
+        "https://example.com/?a=4f9&b=" + "c7" * 20,
+    ):
+        layout = png(
+            {"type": "qr", "x": 10, "y": 10, "size": 240, "text": "{{card_url}}", "color": "#1f2a44"}
+        )
         card = np.asarray(shown(render(layout, values={"card_url": text})))
         assert cv2.QRCodeDetector().detectAndDecode(np.ascontiguousarray(card))[0] == text
 
@@ -205,7 +228,9 @@ def test_values_that_are_missing_are_told_once() -> None:
 
 def test_still_texts_are_drawn_once_and_reported_on_each_card() -> None:
     shelf = cards.Shelf()
-    layout = png({**text_layer("Hello"), "name": "a"}, {**text_layer("{{contact.name}} \U00010940"), "name": "b"})
+    layout = png(
+        {**text_layer("Hello"), "name": "a"}, {**text_layer("{{contact.name}} \U00010940"), "name": "b"}
+    )
     for _ in range(2):
         card = render(layout, shelf=shelf)
         assert [text.name for text in card.texts] == ["a", "b"]

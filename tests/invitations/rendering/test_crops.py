@@ -52,7 +52,9 @@ def test_without_a_face_the_centre_is_shown() -> None:
 
 @given(
     st.tuples(SIDES, SIDES),
-    st.builds(Box, st.integers(-500, 3000), st.integers(-500, 3000), st.integers(1, 3000), st.integers(1, 3000)),
+    st.builds(
+        Box, st.integers(-500, 3000), st.integers(-500, 3000), st.integers(1, 3000), st.integers(1, 3000)
+    ),
     SIDES,
     SIDES,
 )
@@ -63,6 +65,6 @@ def test_crop_by_hand_is_kept_inside_and_not_distorted(
     left, top, right, bottom = covering(part, width, height)
     assert part.x - 1e-6 <= left < right <= part.x + part.width + 1e-6
     assert part.y - 1e-6 <= top < bottom <= part.y + part.height + 1e-6
-    assert 0 <= part.x
+    assert part.x >= 0
     assert part.x + part.width <= size[0]
     assert abs((right - left) * height - (bottom - top) * width) < 1e-3 * width * height

@@ -36,7 +36,7 @@ def laid_out(image: Image.Image) -> Image.Image:
 
 
 def fully(image: Image.Image, quality: int) -> bytes:
-    """Encode all of a picture at once, without restart markers; it says its own size, as the spliced one does."""
+    """Encode all of a picture at once, without restart markers; it says its own size, as a spliced one."""
     content = pictures.saved(laid_out(image), "JPEG", quality=quality, subsampling="4:2:0")
     at = content.index(b"\xff\xc0") + 5
     return content[:at] + struct.pack(">HH", image.height, image.width) + content[at + 4 :]
@@ -62,9 +62,7 @@ def test_spliced_jpeg_decodes_to_the_pixels_of_a_full_one(
     spliced = file.spliced(laid_out(after), boxes)
     expected = np.asarray(pictures.opened(fully(after, quality)))
     assert np.array_equal(np.asarray(pictures.opened(spliced)), expected)
-    assert np.array_equal(
-        simplejpeg.decode_jpeg(spliced), simplejpeg.decode_jpeg(fully(after, quality))
-    )
+    assert np.array_equal(simplejpeg.decode_jpeg(spliced), simplejpeg.decode_jpeg(fully(after, quality)))
     assert np.array_equal(
         np.asarray(pictures.opened(file.content)), np.asarray(pictures.opened(fully(before, quality)))
     )
@@ -108,7 +106,9 @@ def test_jpeg_with_restart_markers_is_hardly_larger() -> None:
     assert len(Jpeg(laid_out(image), image.size, 90).content) < 1.06 * len(fully(image, 90))
 
 
-@pytest.mark.parametrize(("across", "wide"), [(100, 10), (68, 4), (67, 1), (1, 1), (7, 7), (40, 10), (13, 13)])
+@pytest.mark.parametrize(
+    ("across", "wide"), [(100, 10), (68, 4), (67, 1), (1, 1), (7, 7), (40, 10), (13, 13)]
+)
 def test_tiles_are_about_ten_wide_and_fill_the_row(across: int, wide: int) -> None:
     assert tile_width(across) == wide
 

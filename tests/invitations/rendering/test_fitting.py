@@ -47,9 +47,7 @@ def test_text_never_leaves_its_box(
     text: str, width: int, height: int, size: int, min_size: int, max_lines: int, **more: object
 ) -> None:
     box = Box(13, 17, width, height)
-    drawn = compose(
-        text, box=box, size=size, min_size=min(size, min_size), max_lines=max_lines, **more
-    )
+    drawn = compose(text, box=box, size=size, min_size=min(size, min_size), max_lines=max_lines, **more)
     assert len(drawn.report.lines) <= max_lines
     assert drawn.report.size <= size
     if drawn.stamps:
@@ -169,7 +167,9 @@ def test_arabic_letters_join() -> None:
 def test_latin_digits_run_from_left_to_right_in_arabic_text() -> None:
     def digits(text: str) -> Image.Image:
         """Return the ink at the left end."""
-        canvas = ImageChops.invert(mask_of(text, size=80, align="left", direction="rtl")).crop((40, 0, 126, 300))
+        canvas = ImageChops.invert(mask_of(text, size=80, align="left", direction="rtl")).crop(
+            (40, 0, 126, 300)
+        )
         return canvas.crop(canvas.getbbox())
 
     one, other = digits("12"), digits("محمد 12")

@@ -77,7 +77,9 @@ def test_uploaded_font_says_its_name_and_is_used_first() -> None:
     assert chain.font_for("م")[1]
 
 
-@pytest.mark.parametrize("content", [b"", b"x" * 1000, b"\0\1\0\0" + bytes(200), b"<svg/>", b"wOF2" + bytes(200)])
+@pytest.mark.parametrize(
+    "content", [b"", b"x" * 1000, b"\0\1\0\0" + bytes(200), b"<svg/>", b"wOF2" + bytes(200)]
+)
 def test_what_is_no_font_is_refused(content: bytes) -> None:
     with pytest.raises(PictureError) as caught:
         fonts.check(content)

@@ -56,7 +56,9 @@ def test_photo_is_turned_as_its_camera_says() -> None:
 
 def test_colours_are_those_that_the_profile_means() -> None:
     """The profile swaps red and blue."""
-    content = pictures.saved(Image.new("RGB", (64, 64), (220, 30, 30)), "PNG", icc_profile=pictures.wide_profile())
+    content = pictures.saved(
+        Image.new("RGB", (64, 64), (220, 30, 30)), "PNG", icc_profile=pictures.wide_profile()
+    )
     red, _, blue = photo(content).getpixel((30, 30))
     assert blue > red
 
