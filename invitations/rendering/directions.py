@@ -67,7 +67,8 @@ def _known(char: str) -> str:
     if unicodedata.bidirectional(char):
         return char
     code = ord(char)
-    return "א" if 0x0590 <= code <= 0x08FF or 0x10800 <= code <= 0x10FFF or 0x1E800 <= code <= 0x1EFFF else "□"
+    is_right_to_left = 0x0590 <= code <= 0x08FF or 0x10800 <= code <= 0x10FFF or 0x1E800 <= code <= 0x1EFFF
+    return "א" if is_right_to_left else "□"
 
 
 def in_sight(items: Sequence[tuple[int, Item]]) -> list[Item]:

@@ -1,14 +1,11 @@
 """Make pictures ready for cards: upright, in sRGB, no larger than cards need, free of metadata."""
 
 import io
-from typing import TYPE_CHECKING
+from typing import Any
 
 from chatboost.core import pictures
 from invitations.rendering import faces
 from invitations.rendering.contract import FaceOptions, PreparedPhoto, PreparedPicture
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 JPEG, PNG = "image/jpeg", "image/png"
 PHOTO_SIDE = 1600
@@ -22,18 +19,21 @@ def prepare_photo(content: bytes, options: FaceOptions, limits: pictures.Limits)
     Raises:
         PictureError: the photo does not come out.
     """
-    image = _opened(content, PHOTO_SIDE, limits)
-    found, turn = faces.find(image, options)
+    import numpy as np
+
+    pixels = _opened(content, PHOTO_SIDE, limits)
+    found, turn = faces.find(pixels, options)
     if turn:
-        image = image.rotate(-turn, expand=True)
-    content, media_type = _saved(image)
+        pixels = np.rot90(pixels, -turn // 90)
+    size = (pixels.shape[1], pixels.shape[0])
+    content, media_type = _saved(pixels)
     return PreparedPhoto(
         content=content,
         media_type=media_type,
-        width=image.width,
-        height=image.height,
+        width=size[0],
+        height=size[1],
         faces=found,
-        chosen=faces.choose(found, image.size),
+        chosen=faces.choose(found, size),
         turned=turn,
     )
 
@@ -44,26 +44,44 @@ def prepare_picture(content: bytes, limits: pictures.Limits) -> PreparedPicture:
     Raises:
         PictureError: the picture does not come out.
     """
-    image = _opened(content, PICTURE_SIDE, limits)
-    content, media_type = _saved(image)
-    return PreparedPicture(content=content, media_type=media_type, width=image.width, height=image.height)
+    pixels = _opened(content, PICTURE_SIDE, limits)
+    content, media_type = _saved(pixels)
+    return PreparedPicture(
+        content=content, media_type=media_type, width=pixels.shape[1], height=pixels.shape[0]
+    )
 
 
-def _opened(content: bytes, side: int, limits: pictures.Limits) -> "Image":
+def _opened(content: bytes, side: int, limits: pictures.Limits) -> Any:
+    """Decode a picture: rows, columns, and three channels, or four if something of it is transparent."""
+    import numpy as np
+
     if len(content) > limits.max_bytes:
         raise pictures.PictureError("too_large", "The file has more bytes than are allowed.")
     picture = pictures.decode(content, limits)
-    longest = max(picture.size)
-    image = (picture if longest <= side else picture.shrunk(side / longest)).image
-    if picture.has_alpha and image.getchannel("A").getextrema()[0] == 255:
-        image = image.convert(image.mode.removesuffix("A"))
-    return image.convert("RGBA" if image.mode in ("LA", "RGBA") else "RGB")
+    scale = min(1.0, side / max(picture.size))
+    if picture.has_alpha and picture.is_clear_somewhere:
+        picture = picture.shrunk(scale) if scale < 1 else picture
+        return np.asarray(picture.image.convert("RGBA"))
+    pixels = _colours(picture)
+    return faces.shrunk(pixels, scale) if scale < 1 else pixels
 
 
-def _saved(image: "Image") -> tuple[bytes, str]:
+def _colours(picture: pictures.Picture) -> Any:
+    import numpy as np
+
+    if picture.has_array and picture.array.shape[2] == 3:
+        return picture.array
+    return np.asarray(picture.image.convert("RGB"))
+
+
+def _saved(pixels: Any) -> tuple[bytes, str]:
+    import numpy as np
+    import simplejpeg
+    from PIL import Image
+
+    if pixels.shape[2] == 3:
+        content = simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), QUALITY, "RGB", "420")
+        return content, JPEG
     buffer = io.BytesIO()
-    if image.mode == "RGBA":
-        image.save(buffer, "PNG", compress_level=6)
-        return buffer.getvalue(), PNG
-    image.save(buffer, "JPEG", quality=QUALITY, optimize=True)
-    return buffer.getvalue(), JPEG
+    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "PNG", compress_level=6)
+    return buffer.getvalue(), PNG
