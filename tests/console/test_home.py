@@ -147,16 +147,8 @@ def sidebar(browser: Client) -> list[str]:
 
 def test_sidebar_of_an_owner_has_every_place_but_the_installations(browser: Client) -> None:
     places = ["Home", "Inbox", "Contacts", "Messages", "Bots", "Flows", "Triggers", "Executions"]
-    places += [
-        "Compression",
-        "Invitations",
-        "Channels",
-        "Members",
-        "API keys",
-        "Telegram",
-        "Organization",
-        "Settings",
-    ]
+    places += ["Compression", "Invitations", "Channels", "Members", "API keys", "Telegram", "Connections"]
+    places += ["Organization", "Settings"]
     places += ["Jobs", "Work", "Webhook receipts", "Mailbox", "Audit log", "API documentation"]
     assert sidebar(browser) == places
 
