@@ -9,13 +9,12 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
-from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 from unfold import widgets
 from unfold.decorators import display
 
 from chatboost.core.admin import DetailAction, OrganizationAdmin, register
-from chatboost.core.admin.display import EMPTY, choice_label, label
+from chatboost.core.admin.display import EMPTY, choice_label
 from chatboost.core.admin.filters import ChoicesDropdownFilter
 from chatboost.core.admin.forms import OrganizationForm
 from chatboost.core.admin.scoping import is_allowed, organization_of
@@ -106,13 +105,9 @@ class ConnectedAccountAdmin(OrganizationAdmin):
             entered = ("key_file", "shared_drive_id", "folder_id")
             return [(None, {"fields": entered, "description": HOW})]
         drive = (("shared_drive_id", "folder_id"),) if obj.kind == AccountKind.SERVICE_ACCOUNT else ()
-        return [
-            (None, {"fields": (("email", "purpose", "kind"), ("state_label", "error"), "may", *drive)}),
-            (
-                "When",
-                {"fields": (("connected", "created_at"), ("refreshed_at", "paused_until", "ended_at"))},
-            ),
-        ]
+        known = (("email", "purpose"), ("state_label", "kind"), "error", "may", *drive)
+        times = (("connected_at", "connected_by"), ("refreshed_at", "paused_until"), "ended_at")
+        return [(None, {"fields": known}), ("When", {"fields": times})]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Leave what opens the accounts where it is."""
@@ -212,19 +207,15 @@ class ConnectedAccountAdmin(OrganizationAdmin):
         """Say what Google lets us do, by the last word of each scope."""
         return ", ".join(scope.rpartition("/")[2] for scope in account.scopes) or EMPTY
 
-    @display(description="connected")
-    def connected(self, account: ConnectedAccount) -> SafeString | str:
-        """Say since when, and by whom."""
-        by = f", by {account.connected_by.get_full_name()}" if account.connected_by else ""
-        return label(f"{account.connected_at:%Y-%m-%d %H:%M} UTC{by}")
-
 
 def _offers(request: HttpRequest) -> dict[str, Any]:
     if not is_allowed(request, connections.MANAGE):
         return {}
+    key_url = reverse("admin:teams_connectedaccount_add")
     if not registration.is_offered():
-        return {"connect_hint": NOT_OFFERED}
+        return {"connect_hint": NOT_OFFERED, "key_url": key_url}
     return {
+        "key_url": key_url,
         "connect_buttons": [
             (
                 f"Connect {purpose.label}",
@@ -232,7 +223,7 @@ def _offers(request: HttpRequest) -> dict[str, Any]:
                 reverse("admin:teams_connectedaccount_connect", args=[purpose]),
             )
             for purpose in (Purpose.DRIVE, Purpose.CALENDAR)
-        ]
+        ],
     }
 
 

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests import rig
+from tests.fakes.google import GoogleFake
 from tests.fakes.images import ImageHost
 
 CHROMIUM = "/usr/bin/chromium"
@@ -31,11 +32,20 @@ def image_host() -> Iterator[ImageHost]:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory, image_host: ImageHost) -> Iterator[rig.Rig]:
+def google() -> Iterator[GoogleFake]:
+    """Run Google, which the installation is registered at."""
+    with GoogleFake() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def server(
+    tmp_path_factory: pytest.TempPathFactory, image_host: ImageHost, google: GoogleFake
+) -> Iterator[rig.Rig]:
     """Run web and pump in one process on a database of its own."""
     folder: Path = tmp_path_factory.mktemp("e2e")
     database = f"sqlite:///{folder / 'db.sqlite3'}"
-    opened = {"FETCH_ALLOWED_PRIVATE_HOSTS": image_host.authority}
+    opened = {"FETCH_ALLOWED_PRIVATE_HOSTS": image_host.authority, **google.settings}
     with rig.installation(folder, database, CHATBOOST_EMBEDDED_PUMP="1", **opened) as running:
         running.run("django", "seed_demo")
         running.start_web()
