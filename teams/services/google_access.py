@@ -29,8 +29,6 @@ LEAST_LIFE, FETCH_AHEAD = timedelta(minutes=1), timedelta(minutes=5)
 SOON = timedelta(seconds=1)
 # Longer than the call itself can last.
 CLAIM_SLACK = timedelta(seconds=10)
-# Back-off of a whole account that is too fast, where Google names no time.
-PAUSE_BASE, PAUSE_CAP = timedelta(seconds=2), timedelta(minutes=15)
 # A token that was just fetched is refused so often in a row before the account counts as failed.
 MAX_REFUSALS = 5
 
@@ -129,27 +127,8 @@ def note_refused_token(access: Access) -> None:
     account.save(update_fields=["access_token", "access_token_expires_at", "refusal_count"])
 
 
-def note_rate_limited(account_id: int, *, after: timedelta | None = None) -> datetime | None:
-    """Pause the account for as long as Google asks, or for longer each time; returns until when.
-
-    In the caller's transaction. A pause is never made shorter.
-    """
-    account = _lock(account_id)
-    if account is None or account.state != AccountState.CONNECTED:
-        return None
-    now = clock.now()
-    backoff = min(PAUSE_BASE * 2 ** min(account.failure_count, 12), PAUSE_CAP)
-    # A storm of answers to calls that were under way together is one refusal.
-    if account.paused_until is None or account.paused_until <= now:
-        account.failure_count += 1
-    until = now + (after if after is not None else backoff)
-    account.paused_until = max(until, account.paused_until or until)
-    account.save(update_fields=["paused_until", "failure_count"])
-    return account.paused_until
-
-
 def note_success(account_id: int) -> None:
-    """Note that Google takes the account: the next pause is short again. One statement."""
+    """Note that Google takes the account: what failed in a row before is forgotten. One statement."""
     failing = Q(failure_count__gt=0) | Q(refusal_count__gt=0)
     ConnectedAccount.objects.across_organizations().filter(failing, pk=account_id).update(
         failure_count=0, refusal_count=0

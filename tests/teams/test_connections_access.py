@@ -266,36 +266,16 @@ def test_success_between_forgives(google: GoogleFake, organization: Organization
 # Too fast
 
 
-def test_account_pauses_for_as_long_as_google_asks(google: GoogleFake, organization: Organization) -> None:
-    row = account(organization, google)
-    now = clock.now()
-    with clock.frozen(now):
-        until = noted(google_access.note_rate_limited, row.pk, after=timedelta(seconds=90))
-        assert until == now + timedelta(seconds=90)
-        assert noted(google_access.note_rate_limited, row.pk, after=timedelta(seconds=5)) == until
-        assert lent(row) == Wait(until, "Google asked us to wait.")
-    with clock.frozen(until + timedelta(seconds=1)):
+def test_account_that_google_asked_to_wait_is_not_lent(
+    google: GoogleFake, organization: Organization
+) -> None:
+    until = clock.now() + timedelta(seconds=90)
+    row = account(organization, google, paused_until=until, failure_count=3)
+    assert lent(row) == Wait(until, "Google asked us to wait.")
+    with clock.frozen(until):
         assert isinstance(lent(row), Access)
-
-
-def test_pause_without_a_word_grows_and_shrinks(google: GoogleFake, organization: Organization) -> None:
-    row, waits, now = account(organization, google), [], clock.now()
-    for _ in range(12):
-        with clock.frozen(now):
-            until = noted(google_access.note_rate_limited, row.pk)
-            # A storm of answers to calls that were under way together is one refusal.
-            assert noted(google_access.note_rate_limited, row.pk) >= until
-        now = ConnectedAccount.objects.get().paused_until
-        waits.append(until)
-        now += timedelta(milliseconds=1)
-    noted(google_access.note_success, row.pk)
-    with clock.frozen(now):
-        again = noted(google_access.note_rate_limited, row.pk) - now
-
-    lengths = [waits[0], *waits]
-    assert lengths == sorted(lengths)
-    assert again == google_access.PAUSE_BASE
-    assert ConnectedAccount.objects.get().state == AccountState.CONNECTED
+    google_access.note_success(row.pk)
+    assert ConnectedAccount.objects.get().failure_count == 0
 
 
 # Disconnecting
