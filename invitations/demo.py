@@ -13,8 +13,10 @@ BATCH = "Demo invitations"
 
 
 def seed(organization: Organization, now: datetime) -> None:
-    """Make the sandbox and begin its batch, once."""
-    if InvitationSource.objects.for_organization(organization).exists():
+    """Make the sandbox and begin its batch, once; and the source of the environment's Mautic."""
+    sources.create_from_environment(organization)
+    own = InvitationSource.objects.for_organization(organization)
+    if own.filter(kind=SourceKind.SANDBOX).exists():
         return
     owner = Membership.objects.for_organization(organization).filter(role=Role.OWNER).earliest("id").user
     source = sources.create(

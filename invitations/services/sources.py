@@ -3,12 +3,13 @@
 import secrets
 from typing import IO, Any, Final
 
+import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError, QuerySet
 
 from chatboost.core import audit, clock, files
-from chatboost.core.errors import Conflict, ValidationFailed
+from chatboost.core.errors import Conflict, DomainError, ValidationFailed
 from chatboost.core.exchange.errors import FileRefused
 from chatboost.core.exchange.uploads import Handler
 from chatboost.core.models import File
@@ -21,6 +22,8 @@ from invitations.providers.files import open_table
 from invitations.services import source_rules as rules
 from teams import limits
 from teams.models import Organization
+
+logger = structlog.get_logger(__name__)
 
 WRITABLE: Final = (
     *("name", "is_enabled", "base_url", "auth", "username", "password", "client_id", "client_secret"),
@@ -208,13 +211,20 @@ def environment_fields() -> dict[str, str]:
 
 
 def create_from_environment(organization: Organization, *, name: str = "Mautic") -> InvitationSource | None:
-    """Make the source that the environment describes, once; None where it describes none."""
+    """Make the source that the environment describes, where there is no Mautic yet.
+
+    None where it describes none; one that can't be used is told in the log, and stops nothing.
+    """
     fields = environment_fields()
-    if not fields:
+    own = InvitationSource.objects.for_organization(organization).filter(kind=SourceKind.MAUTIC)
+    found = own.order_by("id").first()
+    if not fields or found is not None:
+        return found
+    try:
+        return create(organization=organization, kind=SourceKind.MAUTIC, name=name, **fields)
+    except DomainError as problem:
+        logger.warning("mautic_of_environment_refused", code=problem.code, reason=problem.message)
         return None
-    own = InvitationSource.objects.for_organization(organization)
-    found = own.filter(kind=SourceKind.MAUTIC, base_url=fields["base_url"]).first()
-    return found or create(organization=organization, kind=SourceKind.MAUTIC, name=name, **fields)
 
 
 def lock(source: InvitationSource) -> InvitationSource:

@@ -336,3 +336,11 @@ def test_environment_makes_one_source(organization: Organization, settings: Sett
 
     assert first is not None
     assert sources.create_from_environment(organization) == first
+
+
+def test_environment_that_can_not_be_used_stops_nothing(
+    organization: Organization, settings: Settings
+) -> None:
+    settings.MAUTIC_API_URL, settings.MAUTIC_AUTH = "http://crm.example.com", f"{USER}:{PASSWORD}"
+
+    assert sources.create_from_environment(organization) is None
