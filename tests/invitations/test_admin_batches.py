@@ -213,7 +213,11 @@ def test_card_shows_its_steps_with_attempts_and_errors(browser: Client, batch: I
 
 def with_photo(batch: InvitationBatch, **fields: Any) -> Invitation:
     """An invitation whose photo of 400 × 300 pixels was stored, with a face on it."""
-    photo = {"photo_uuid": "0b0f8f7e-3c5d-4c5b-9a49-0d9f0a6c1c11", "photo_width": 400, "photo_height": 300}
+    photo: dict[str, Any] = {
+        "photo_uuid": "0b0f8f7e-3c5d-4c5b-9a49-0d9f0a6c1c11",
+        "photo_width": 400,
+        "photo_height": 300,
+    }
     fields = {"state": InvitationState.DONE, "step": Step.NOTIFY, "finished_at": clock.now(), **fields}
     card = invitation(batch, face=[100, 50, 80, 80], **photo, **fields)
     counted(batch, total_count=1, done_count=1, is_fetched=True)
@@ -255,7 +259,10 @@ def test_crop_that_is_none_is_refused_in_words(
 def test_conflict_is_shown_and_ended_by_a_person(
     browser: Client, batch: InvitationBatch, button: str, state: str
 ) -> None:
-    links = {"link": "https://ours.example.com/i/1", "found_link": "https://theirs.example.com/x"}
+    links: dict[str, Any] = {
+        "link": "https://ours.example.com/i/1",
+        "found_link": "https://theirs.example.com/x",
+    }
     card = invitation(batch, state="conflict", step="link", finished_at=clock.now(), **links)
     counted(batch, total_count=1, conflict_count=1)
     html = shown(browser, page(card))
