@@ -68,6 +68,11 @@ def account(organization: Organization, google: GoogleFake) -> ConnectedAccount:
     )
 
 
+def token(google: GoogleFake) -> str:
+    """A token of the same person's."""
+    return google.accounts.issue("1001", frozenset({DRIVE_SCOPE}))[0]
+
+
 def chat(organization: Organization) -> TelegramChat:
     """The organization's chat."""
     return TelegramChat.objects.create(organization=organization, bot_token=TOKEN, chat_id=CHAT)

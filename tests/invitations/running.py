@@ -10,7 +10,8 @@ from chatboost.core import clock
 from chatboost.core.models import WorkItem, WorkState
 from chatboost.core.work.drain import drain
 from chatboost.core.work.sweep import sweep
-from invitations.choices import SourceKind
+from invitations import pauses
+from invitations.choices import SourceKind, Step
 from invitations.models import Invitation, InvitationBatch, InvitationSource, InvitationStep
 from invitations.services import batches, sources
 from teams.models import Organization
@@ -46,6 +47,8 @@ def work(
         if due is None or due > ends:
             return now
         now = due
+        # Threads that call have a clock which nobody moves: only the rows say who is to be left alone.
+        pauses.forget()
 
 
 def again(batch: InvitationBatch) -> InvitationBatch:
@@ -56,6 +59,16 @@ def again(batch: InvitationBatch) -> InvitationBatch:
 def rows(batch: InvitationBatch) -> list[Invitation]:
     """Return the batch's invitations, in order."""
     return list(Invitation.objects.filter(batch=batch).order_by("id"))
+
+
+def only(batch: InvitationBatch) -> Invitation:
+    """Return the batch's one invitation."""
+    return Invitation.objects.get(batch=batch)
+
+
+def step_of(invitation: Invitation, step: Step) -> InvitationStep:
+    """Return a step's row."""
+    return InvitationStep.objects.get(invitation=invitation, step=step)
 
 
 def ledger(invitation: Invitation) -> dict[str, str]:
