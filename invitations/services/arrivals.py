@@ -5,6 +5,7 @@ so that lucky numbers go on, too.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from django.db import transaction
 
@@ -13,7 +14,6 @@ from invitations.models import InvitationBatch, InvitationSource
 from invitations.providers.base import Person
 from invitations.services import batches, completion, layouts, people
 from invitations.services.people import Added
-from teams import limits
 
 
 @transaction.atomic
@@ -22,8 +22,6 @@ def welcome(source: InvitationSource, arrived: Sequence[Person], *, origin: Orig
 
     Raises: NotNow, Conflict: as `batches.start`.
     """
-    # Before the source, as whoever starts a batch does.
-    limits.check(source.organization, "invitation_batches", 0)
     own = InvitationSource.objects.for_organization(source.organization_id)
     # Whoever comes at the same time waits here, and joins the same batch.
     locked: InvitationSource = own.select_for_update(no_key=True).get(pk=source.pk)
@@ -37,13 +35,35 @@ def welcome(source: InvitationSource, arrived: Sequence[Person], *, origin: Orig
     return added
 
 
+@transaction.atomic
+def fetch(source: InvitationSource, *, since: datetime | None) -> InvitationBatch:
+    """Have the batch of those who are looked for fetch whoever changed since; the source is locked.
+
+    Raises: NotNow, Conflict: as `batches.start`.
+    """
+    newest = _newest(source, Origin.POLL)
+    if newest is None:
+        return batches.start(batches.create(source=source, origin=Origin.POLL, changed_since=since))
+    batch = _woken(newest)
+    batch.is_fetched, batch.fetch_cursor, batch.fetch_error = False, "", ""
+    batch.changed_since = since
+    batch.save(update_fields=["is_fetched", "fetch_cursor", "fetch_error", "changed_since"])
+    batches.owe_fetch(batch)
+    return batch
+
+
 def _batch_of(source: InvitationSource, origin: Origin) -> InvitationBatch:
-    own = InvitationBatch.objects.filter(source=source, origin=origin, is_dry_run=False)
-    newest = own.exclude(state__in=batches.CLOSED).order_by("-id").first()
-    if newest is None or not _is_planned_alike(source, newest):
-        batch = batches.create(source=source, origin=origin, is_fetched=True)
-        return batches.start(batch)
+    newest = _newest(source, origin)
+    if newest is None:
+        return batches.start(batches.create(source=source, origin=origin, is_fetched=True))
     return _woken(newest)
+
+
+def _newest(source: InvitationSource, origin: Origin) -> InvitationBatch | None:
+    """Return the batch that goes on, if it is planned as the source is now."""
+    own = InvitationBatch.objects.filter(source=source, origin=origin, is_dry_run=False)
+    newest: InvitationBatch | None = own.exclude(state__in=batches.CLOSED).order_by("-id").first()
+    return newest if newest is not None and _is_planned_alike(source, newest) else None
 
 
 def _woken(batch: InvitationBatch) -> InvitationBatch:

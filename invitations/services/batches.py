@@ -1,6 +1,6 @@
 """Batches: planned, started, paused, resumed, cancelled, tried again.
 
-Locks are taken in one order: source, batch, invitations.
+Locks are taken in one order: source, batch, invitations; the organization's, for its limits, last.
 """
 
 import secrets
@@ -109,8 +109,6 @@ def start(batch: InvitationBatch, *, actor: Any | None = None) -> InvitationBatc
     Raises: NotNow (`not_a_draft, source_disabled, source_refused, no_account, account_refused,
         template_unusable`), Conflict (`limit_reached`).
     """
-    # Before any other lock: the organization's row is the lock of its limits.
-    limits.check(batch.organization, "invitation_batches")
     source, row = people.lock(batch)
     if row.state != BatchState.DRAFT:
         raise NotNow(f"The batch is {_word(row)} already.", code="not_a_draft")
@@ -119,6 +117,8 @@ def start(batch: InvitationBatch, *, actor: Any | None = None) -> InvitationBatc
     if source.error:
         raise NotNow(f"The source refuses us: {source.error}", code="source_refused")
     _require_storage(row)
+    # Its lock is the organization's row: the last one that anybody takes here.
+    limits.check(row.organization, "invitation_batches")
     row.layout_version = layouts.latest(row.organization, row.layout)
     row.state, row.started_at = BatchState.RUNNING, clock.now()
     row.save(update_fields=["layout_version", "state", "started_at"])

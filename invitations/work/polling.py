@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import structlog
 from django.db.models import F
 
 from chatboost.core import clock
+from chatboost.core.errors import DomainError
 from chatboost.core.work import finish
 from chatboost.core.work import queue as work
 from chatboost.core.work.kinds import Decision, Done, EffectKind, Item, Retry
@@ -15,9 +17,11 @@ from invitations import providers
 from invitations.choices import BatchState, Origin
 from invitations.models import Invitation, InvitationBatch, InvitationSource
 from invitations.providers.base import ContactSource
-from invitations.services import batches, health, people, steps
+from invitations.services import arrivals, health, people, steps
 from invitations.services.health import Peer, Report
 from invitations.work.outcomes import Failure, Held, attempted, turn
+
+logger = structlog.get_logger(__name__)
 
 KIND: Final = "invitations.poll"
 # Clocks differ, and a page takes its time: this much is looked at once more.
@@ -158,8 +162,12 @@ def _keep(intent: Intent, seen: Seen) -> None:
     if source is None or (source.polled_up_to and source.polled_up_to >= intent.began_at):
         return
     if _new(source, seen, intent.since) and not _is_being_fetched(source):
-        batch = batches.create(source=source, origin=Origin.POLL, changed_since=intent.since)
-        batches.start(batch)
+        try:
+            arrivals.fetch(source, since=intent.since)
+        except DomainError as refusal:
+            # Nothing can begin now: the next look finds the same people.
+            logger.warning("invitations_not_begun", source=source.pk, code=refusal.code)
+            return
     source.polled_up_to = intent.began_at
     source.save(update_fields=["polled_up_to"])
 

@@ -16,14 +16,19 @@ from rest_framework.test import APIClient
 from chatboost.core.models import File
 from chatboost.messaging.models import Channel, Contact, ContactAttribute
 from compression.models import CompressionRequest
-from teams.models import Invite, User
+from invitations.models import Invitation, InvitationBatch, InvitationLayout, InvitationSource
+from teams.models import ConnectedAccount, Invite, User
 from tests.architecture.tenants import Tenant, model_of_noun
+from tests.console.invitation_rows import DOCUMENT
 
 METHODS = {"get", "post", "put", "patch", "delete"}
 SAMPLE_UUID = "00000000-0000-4000-8000-000000000000"
 
 # Numbers that name no row: counts, places in an order. Every other one is taken for a row's.
-NOT_ROWS = {"page", "page_size", "limit", "number", "priority", "version"}
+NOT_ROWS = {
+    *("page", "page_size", "limit", "number", "priority", "version"),
+    *("x", "y", "width", "height", "poll_minutes", "lucky_first", "lucky_last", "lucky_digits"),
+}
 # What the name alone does not say: (operation, name) → model.
 MODELS: dict[tuple[str, str], type[Model]] = {
     ("files_retrieve", "uuid"): File,
@@ -32,9 +37,20 @@ MODELS: dict[tuple[str, str], type[Model]] = {
         (f"compression_{name}", "request_id"): CompressionRequest
         for name in ("status", "output", "cancel", "retry_failed", "webhook_completed")
     },
+    ("invitations_picture", "file_id"): File,
+    ("invitations_card", "uuid"): Invitation,
+    ("invitations_card_image", "uuid"): Invitation,
     ("team_audit", "actor_id"): User,
     ("team_invitations_resend", "invitation_id"): Invite,
     ("team_invitations_revoke", "invitation_id"): Invite,
+}
+
+# The short names by which rows of a room call each other, beside the models' own.
+NOUNS: dict[str, type[Model]] = {
+    "source": InvitationSource,
+    "layout": InvitationLayout,
+    "account": ConnectedAccount,
+    "batch": InvitationBatch,
 }
 
 # Words that a schema can't invent, by the name of the place.
@@ -58,6 +74,15 @@ BODIES: dict[str, dict[str, Any]] = {
     "auth_password_change": {"current_password": PASSWORD, "new_password": "staple battery horse"},
     "auth_register": {"email": "new@example.com", "password": "staple battery horse"},
     "contacts_create": {"phone": "+15550999999"},
+    "invitations_erase_create": {"external_id": "1"},
+    "invitations_export_create": {"external_id": "1"},
+    "invitations_layouts_create": {"document": DOCUMENT},
+    "invitations_layouts_update": {"document": DOCUMENT},
+    "invitations_layouts_partial_update": {"document": DOCUMENT},
+    "invitations_layouts_preview_create": {"external_id": "1"},
+    "invitations_sources_create": {"kind": "sandbox"},
+    "invitations_sources_update": {"kind": "sandbox"},
+    "invitations_sources_partial_update": {"kind": "sandbox"},
     # A role that every caller may give.
     "team_members_create": {"role": "viewer"},
     "team_members_update": {"role": "viewer"},
@@ -180,7 +205,7 @@ class Operation:
             return queryset.model if queryset is not None else None
         for ending in ("_ids", "_id", "_uuid"):
             name = name.removesuffix(ending)
-        return model_of_noun(name)
+        return NOUNS.get(name) or model_of_noun(name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,23 @@ REFUSALS = {
     "flows_executions_cancel_create": "execution_ended",
     "flows_executions_input_create": "execution_ended",
     "flows_executions_resume_create": "execution_ended",
+    # There is no card yet, which the page says to people.
+    "invitations_card": "",
+    "invitations_card_image": "not_found",
+    # A form with a file is no JSON.
+    "invitations_assets_create": "validation_failed",
+    "invitations_sources_upload_create": "validation_failed",
+    "invitations_batches_cancel_create": "already_finished",
+    "invitations_batches_pause_create": "not_running",
+    "invitations_batches_resume_create": "not_paused",
+    "invitations_batches_start_create": "not_a_draft",
+    "invitations_crop_create": "no_photo",
+    "invitations_resolve_create": "no_conflict",
+    # A batch is of this layout, and of this source.
+    "invitations_layouts_destroy": "in_use",
+    "invitations_sources_destroy": "source_in_use",
+    # The file is no picture.
+    "invitations_picture": "not_found",
     "team_invitations_accept": "invite_not_found",
     "team_members_create": "already_member",
     "team_members_destroy": "last_owner",
@@ -56,7 +73,7 @@ REFUSALS = {
 
 
 # Whoever calls these has signed the call.
-SIGNED = {"compression_webhook_completed"}
+SIGNED = {"compression_webhook_completed", "invitations_mautic_webhook"}
 # Where a view itself refuses keys: whoever has no account yet may come, too.
 FOR_PEOPLE = {"team_invitations_accept"}
 

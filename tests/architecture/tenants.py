@@ -77,7 +77,7 @@ MEANINGFUL = {
         "file_uuids",
         "chat_id",
     ),
-    *("mode", "output", "url_hash", "media_type"),
+    *("mode", "output", "url_hash", "media_type", "assets", "face", "crop"),
 }
 
 

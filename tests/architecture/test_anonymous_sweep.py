@@ -30,6 +30,8 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ELSEWHERE = "203.0.113.9"
 SIGN_IN = "/accounts/login/"
 
+UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+
 # Every route that answers somebody without credentials, by its pattern. api.md names the same. What is below
 # /accounts/ is for signing in, and asks where it has to.
 PUBLIC = {
@@ -43,6 +45,9 @@ PUBLIC = {
     # By the state that Google sends along.
     "^oauth2callback/?$": "GET",
     "^team/invitations/(?P<token>[^/]+)/accept/?$": "POST",
+    # Cards, by names that nobody can guess.
+    f"^i/(?P<uuid>{UUID})/?$": "GET",
+    f"^i/(?P<uuid>{UUID})/image/?$": "GET",
 }
 ACCOUNTS = "accounts/"
 

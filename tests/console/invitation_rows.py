@@ -72,7 +72,6 @@ def layout_version(layout: InvitationLayout, number: int, text: str) -> LayoutVe
         layout=layout,
         number=number,
         document={**DOCUMENT, "layers": [{"type": "qr", "x": 1, "y": 1, "size": 50, "text": text[:2000]}]},
-        assets={text[:100]: str(uuid.uuid4())},
         actor_label=text[:150],
     )
 

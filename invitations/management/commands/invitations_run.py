@@ -5,6 +5,7 @@ import time
 from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 
 from chatboost.core.errors import DomainError
 from invitations import links
@@ -55,8 +56,10 @@ class Command(BaseCommand):
         if options["storage"]:
             plan["storage"] = options["storage"]
         try:
-            batch = batches.create(source=source, name=options["name"], is_dry_run=options["dry_run"], **plan)
-            return batches.start(batch)
+            with transaction.atomic():
+                return batches.start(
+                    batches.create(source=source, name=options["name"], is_dry_run=options["dry_run"], **plan)
+                )
         except DomainError as refusal:
             raise CommandError(choosing.words(refusal)) from refusal
 
