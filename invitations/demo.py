@@ -1,4 +1,4 @@
-"""The demo's invitations: a sandbox of fifty people, and a batch that makes their cards."""
+"""The demo's invitations: a sandbox of fifty people, and a dry run with five of them."""
 
 from datetime import datetime
 
@@ -9,11 +9,11 @@ from teams.models import Membership, Organization
 from teams.roles import Role
 
 SOURCE = "Sandbox"
-BATCH = "Demo invitations"
+BATCH = "The first five, to look at"
 
 
 def seed(organization: Organization, now: datetime) -> None:
-    """Make the sandbox and begin its batch, once; and the source of the environment's Mautic."""
+    """Make the sandbox and try it, once; and the source of the environment's Mautic."""
     sources.create_from_environment(organization)
     own = InvitationSource.objects.for_organization(organization)
     if own.filter(kind=SourceKind.SANDBOX).exists():
@@ -22,4 +22,4 @@ def seed(organization: Organization, now: datetime) -> None:
     source = sources.create(
         organization=organization, kind=SourceKind.SANDBOX, name=SOURCE, lucky_digits=4, actor=owner
     )
-    batches.start(batches.create(source=source, name=BATCH, actor=owner), actor=owner)
+    batches.start(batches.create(source=source, name=BATCH, is_dry_run=True, actor=owner), actor=owner)

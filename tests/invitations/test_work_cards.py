@@ -127,4 +127,4 @@ def test_demo_is_seeded_once_and_comes_to_its_end(organization: Organization) ->
     batches.resume(batch)
     running.work()
     batch = running.again(batch)
-    assert (batch.state, batch.done_count) == (BatchState.COMPLETED, 50)
+    assert (batch.state, batch.done_count) == (BatchState.COMPLETED, 5)
