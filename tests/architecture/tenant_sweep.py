@@ -55,6 +55,8 @@ REFUSALS = {
     "invitations_batches_pause_create": "not_running",
     "invitations_batches_resume_create": "not_paused",
     "invitations_batches_start_create": "not_a_draft",
+    "invitations_batches_partial_update": "not_a_draft",
+    "invitations_batches_update": "not_a_draft",
     "invitations_crop_create": "no_photo",
     "invitations_resolve_create": "no_conflict",
     # A batch is of this layout, and of this source.
