@@ -15,6 +15,9 @@ FIELDS: dict[str, Any] = {
     "slug": "a-new-one",
     "type": "send_message",
     "kind": "whatsapp",
+    "base_url": "https://crm.example.com",
+    "username": "api",
+    "new_password": "correct horse",
 }
 
 
@@ -73,7 +76,9 @@ def _values(form: Any, own: Tenant) -> dict[str, Any]:
             parts = each.widget.decompress(value)
             found |= {f"{form.add_prefix(name)}_{index}": part for index, part in enumerate(parts) if part}
         else:
-            found[form.add_prefix(name)] = form[name].field.prepare_value(value)
+            # JSON is text by now; once more would quote it.
+            is_ready = isinstance(each, forms.JSONField)
+            found[form.add_prefix(name)] = value if is_ready else form[name].field.prepare_value(value)
     return found
 
 
