@@ -51,7 +51,7 @@ def _cutoff(now: datetime, settings: InvitationSettings, setting: str) -> dateti
     return now - timedelta(days=getattr(settings, setting))
 
 
-# How long is each organization's own setting. A batch may have very many invitations: they go first, in pieces.
+# How long is each organization's own setting. A batch may have very many invitations: they go first.
 retention.keep(
     "invitation photos",
     days=0,
