@@ -14,7 +14,7 @@ from bench import harness, report
 ROOT = Path(__file__).resolve().parents[1]
 ROWS = (
     *("webhook", "pipeline", "engine", "keywords", "work", "sends"),
-    *("contacts", "contacts_sqlite", "notifications", "compression", "compression_batch"),
+    *("contacts", "contacts_sqlite", "notifications", "compression", "compression_batch", "card", "faces"),
 )
 DOCUMENT = ROOT / "docs" / "performance.md"
 # Shorter runs are for trying things out, not for the record.
