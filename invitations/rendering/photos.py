@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chatboost.core import pictures
 from chatboost.core.pictures import Limits, headers
@@ -14,6 +14,11 @@ from invitations.rendering.stamps import Stamp
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+# From seven eighths on a decoder gives all pixels, and smoothing colours shows.
+_REDUCED = 7 / 8
+# Down to here the nearest pixels are all that counts, and taking only those is five times as fast.
+_HALF = 0.5
 
 
 class Photo:
@@ -48,13 +53,12 @@ class Photo:
         header = self._header
         is_plain = header.orientation == 1 and not header.profile and header.components == 3
         if header.media_type == "image/jpeg" and is_plain:
-            least = {
-                "min_width": math.ceil(header.width * need),
-                "min_height": math.ceil(header.height * need),
-            }
+            least: dict[str, Any] = {}
+            if need < _REDUCED:
+                width, height = math.ceil(header.width * need), math.ceil(header.height * need)
+                least = {"min_width": width, "min_height": height, "fastupsample": True}
             with suppress(ValueError):
-                array = simplejpeg.decode_jpeg(self._content, "RGB", **(least if need < 1 else {}))
-                return pictures.Picture(array=array)
+                return pictures.Picture(array=simplejpeg.decode_jpeg(self._content, "RGB", **least))
         return pictures.decode(self._content, self._limits)
 
 
@@ -99,8 +103,9 @@ def _resized(
         part = picture.image.convert("RGBA").crop((left, top, right, bottom)).convert("RGBa")
         return part.resize((width, height), Image.Resampling.LANCZOS).convert("RGBA")
     part = picture.array[top:bottom, left:right]
-    is_smaller = width <= part.shape[1]
-    part = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA if is_smaller else cv2.INTER_CUBIC)
+    scale = width / part.shape[1]
+    way = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_LINEAR if scale >= _HALF else cv2.INTER_AREA
+    part = cv2.resize(part, (width, height), interpolation=way)
     return Image.fromarray(part).convert("RGB")
 
 
