@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.core.cache import cache
 from django.db.models import Min
 
 from chatboost.core import clock
@@ -49,6 +50,7 @@ def work(
         now = due
         # Threads that call have a clock which nobody moves: only the rows say who is to be left alone.
         pauses.forget()
+        cache.clear()
 
 
 def again(batch: InvitationBatch) -> InvitationBatch:

@@ -8,7 +8,7 @@ from pytest_django import Settings
 from chatboost.core import clock
 from chatboost.core.models import WorkItem
 from invitations.choices import BatchState, InvitationState, Step, StepState
-from invitations.models import InvitationSource
+from invitations.models import InvitationSource, InvitationStep
 from invitations.services import batches, sources
 from teams.models import AccountState, ConnectedAccount, Notification, NotificationType, Organization
 from tests.fakes.faults import Fault, Rule
@@ -75,7 +75,7 @@ def test_account_that_is_lost_makes_invitations_wait_until_it_is_back(
     account = worlds.account(organization, outside.google)
     batch = running.started(worlds.mautic(organization, outside.mautic.url, account=account))
     ConnectedAccount.objects.update(state=AccountState.REVOKED, access_token="", error="Taken back.")
-    now = running.work(within=timedelta(days=3))
+    now = running.work(within=timedelta(minutes=10))
     batch = running.again(batch)
     assert (batch.state, batch.done_count, batch.failed_count) == (BatchState.RUNNING, 0, 0)
     assert {row.step for row in running.rows(batch)} == {Step.UPLOAD}
@@ -115,7 +115,7 @@ def test_source_that_refuses_credentials_waits_and_tells_operators_once(
     running.work(within=timedelta(), queues=["maintenance"])
     InvitationSource.objects.update(password="changed")
     source.refresh_from_db()
-    now = running.work(within=timedelta(days=2))
+    now = running.work(within=timedelta(minutes=10))
     source.refresh_from_db()
     batch = running.again(batch)
     assert source.error
@@ -189,9 +189,11 @@ def test_step_that_never_works_fails_after_a_day(organization: Organization, out
     batch = running.started(worlds.mautic(organization, outside.mautic.url))
     running.work(within=timedelta(), queues=["maintenance"])
     outside.mautic.play(Rule(fault=Fault.ERROR, status=503))
-    running.work(within=timedelta(hours=23))
-    assert running.only(batch).state == InvitationState.RUNNING
-    running.work(clock.now() + timedelta(hours=23), within=timedelta(hours=3))
+    now = running.work(within=timedelta(seconds=10))
+    row = running.only(batch)
+    assert (row.state, row.step) == (InvitationState.RUNNING, Step.LINK)
+    InvitationStep.objects.filter(step=Step.LINK).update(started_at=now - timedelta(hours=24))
+    running.work(now, within=timedelta(minutes=1))
     row = running.only(batch)
     assert (row.state, row.step, row.error_code) == (InvitationState.FAILED, Step.LINK, "server_error")
     assert not WorkItem.objects.filter(kind__startswith="invitations.").exists()
