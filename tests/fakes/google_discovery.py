@@ -40,8 +40,8 @@ def find(method: str, path: str) -> Call | None:
             continue
         if match := pattern.fullmatch(path):
             return Call(spec["id"], match.groupdict(), False, spec)
-        if upload and path == upload:
-            return Call(spec["id"], {}, True, spec)
+        if match := upload.fullmatch(path):
+            return Call(spec["id"], match.groupdict(), True, spec)
     return None
 
 
@@ -98,15 +98,18 @@ def _document() -> dict[str, Any]:
 
 
 @functools.cache
-def _methods() -> list[tuple[dict[str, Any], re.Pattern[str], str]]:
-    """Return each method with its path's pattern, and where it uploads to. What names no id comes first."""
+def _methods() -> list[tuple[dict[str, Any], re.Pattern[str], re.Pattern[str]]]:
+    """Return each method with its path's pattern, and that of uploads. What names no id comes first."""
     base = f"/{_document()['servicePath']}"
     found = []
     for spec in _walk(_document()["resources"]):
-        pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(base + spec["path"]))
         upload = spec.get("mediaUpload", {}).get("protocols", {}).get("simple", {}).get("path", "")
-        found.append((spec, re.compile(pattern), upload if "{" not in upload else ""))
+        found.append((spec, _pattern(base + spec["path"]), _pattern(upload)))
     return sorted(found, key=lambda each: each[1].groups)
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(path)))
 
 
 def _walk(resources: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -92,10 +92,11 @@ def test_large_batch_has_one_message_that_is_kept_up_to_date(
     batch = running.started(worlds.mautic(organization, outside.mautic.url))
     running.work()
     assert running.again(batch).state == BatchState.COMPLETED
-    message = TelegramMessage.objects.get()
-    texts = [entry["text"] for entry in outside.telegram.ledger]
-    assert texts[-1] == f"✅ Invitations “{batch.name}”: completed\n21 of 21 done."
-    assert message.state == "sent"
+    assert TelegramMessage.objects.get().state == "sent"
+    assert len(outside.telegram.ledger) == 1
+    shown = outside.telegram.effects[-1]
+    assert shown["method"] == "editMessageText"
+    assert shown["text"] == f"✅ Invitations “{batch.name}”: completed\n21 of 21 done."
 
 
 @pytest.mark.parametrize("mode", [NoticeMode.OFF, NoticeMode.EACH])
