@@ -26,6 +26,10 @@ from invitations.models import InvitationBatch
 from invitations.services import batches as services
 from invitations.services import reports
 
+SECRETS = (
+    *(f"source__{name}" for name in ("password", "client_secret", "access_token", "webhook_secret")),
+    *(f"account__{name}" for name in ("refresh_token", "access_token", "service_account_key")),
+)
 # Which buttons make sense in which state.
 OFFERED: Mapping[str, frozenset[str]] = {
     "start": frozenset({BatchState.DRAFT}),
@@ -37,6 +41,7 @@ OFFERED: Mapping[str, frozenset[str]] = {
 READ = (
     "source_link",
     "layout_link",
+    "account_link",
     "numbers",
     "folder",
     "begun_by",
@@ -76,7 +81,6 @@ class InvitationBatchAdmin(OrganizationAdmin):
         ("created_at", DayRangeFilter),
     )
     list_filter_submit = True
-    list_select_related = ("source",)
     search_fields = ("name__icontains", "uuid__exact")
     search_help_text = "Name or batch id"
     ordering = ("-id",)
@@ -160,7 +164,14 @@ class InvitationBatchAdmin(OrganizationAdmin):
         return [
             (
                 "How its cards are made",
-                {"fields": (("source_link", "layout_link"), ("storage", "notices"), "numbers", "folder")},
+                {
+                    "fields": (
+                        ("source_link", "layout_link"),
+                        ("storage", "account_link"),
+                        ("numbers", "notices"),
+                        "folder",
+                    )
+                },
             ),
             ("When", {"fields": (("begun_by", "created_at"), ("started_at", "finished_at"))}),
         ]
@@ -176,8 +187,8 @@ class InvitationBatchAdmin(OrganizationAdmin):
         return {"source": source} if source.isascii() and source.isdigit() and len(source) < 19 else {}
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        """Bring the source, which says why a batch waits."""
-        return super().get_queryset(request).select_related("source")
+        """Bring the source and the account, which say why a batch waits, without their secrets."""
+        return super().get_queryset(request).select_related("source", "account").defer(*SECRETS)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
@@ -310,6 +321,11 @@ class InvitationBatchAdmin(OrganizationAdmin):
         if row.layout_version is not None:
             return link(row.layout_version.layout, f"{row.layout_version.layout}, {row.layout_version}")
         return link(row.layout) if row.layout else "The layout that comes with ChatBoost"
+
+    @display(description="account")
+    def account_link(self, row: InvitationBatch) -> SafeString | str:
+        """Link to whose Drive it is."""
+        return link(row.account)
 
     @display(description="lucky numbers")
     def numbers(self, row: InvitationBatch) -> str:

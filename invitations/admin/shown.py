@@ -12,7 +12,8 @@ from django.utils import timezone
 from chatboost.core import clock
 from chatboost.core.admin.display import state_label
 from invitations.choices import UNFINISHED, BatchState, InvitationState, StorageKind
-from invitations.models import Invitation, InvitationBatch
+from invitations.models import Invitation, InvitationBatch, InvitationSource
+from teams.models import AccountState
 
 PAGE: Final = 48
 
@@ -112,20 +113,32 @@ def waiting(batch: InvitationBatch) -> tuple[str, str]:
         )
     if batch.state != BatchState.RUNNING:
         return (batch.fetch_error, "bad") if batch.fetch_error else ("", "")
-    source = batch.source
-    if source.error:
-        return (
-            f"{source.name} refuses our credentials: {source.error} It goes on when they are put right.",
-            "bad",
-        )
-    if source.paused_until and source.paused_until > clock.now():
-        return (
-            f"{source.name} asked us to wait until {_time(source.paused_until)}. It goes on by itself.",
-            "warn",
-        )
-    if batch.fetch_error:
+    waits = _at_the_source(batch.source) or _at_drive(batch)
+    if not waits and batch.fetch_error:
         return f"Contacts could not be fetched: {batch.fetch_error} It is tried again.", "warn"
-    return "", ""
+    return waits or ("", "")
+
+
+def _at_the_source(source: InvitationSource) -> tuple[str, str] | None:
+    if source.error:
+        words = f"{source.name} refuses our credentials: {source.error} It goes on when they are put right."
+        return words, "bad"
+    if source.paused_until and source.paused_until > clock.now():
+        until = _time(source.paused_until)
+        return f"{source.name} asked us to wait until {until}. It goes on by itself.", "warn"
+    return None
+
+
+def _at_drive(batch: InvitationBatch) -> tuple[str, str] | None:
+    account = batch.account if batch.storage == StorageKind.DRIVE else None
+    if account is None:
+        return None
+    if account.state != AccountState.CONNECTED:
+        words = f"Google lets us no longer in as {account}: connect the account again under Connections."
+        return words, "bad"
+    if account.paused_until and account.paused_until > clock.now():
+        return f"Google asked us to wait until {_time(account.paused_until)}. It goes on by itself.", "warn"
+    return None
 
 
 def _time(moment: datetime) -> str:

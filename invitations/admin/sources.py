@@ -189,9 +189,12 @@ class InvitationSourceAdmin(CheckPages, OrganizationAdmin):
         services.remove(obj, actor=request.user)
 
     def is_shown(self, action: DetailAction, obj: InvitationSource) -> bool:
-        """A source that is switched off, or refused, runs nothing."""
+        """A source that is switched off, or has no table yet, runs nothing."""
         # The secret’s button stands beside the secret.
-        return action.name != "renew_secret" and (action.name == "check_connection" or obj.is_enabled)
+        if action.name in ("renew_secret", "check_connection"):
+            return action.name == "check_connection"
+        has_contacts = obj.kind != SourceKind.FILE or obj.file_uuid is not None
+        return obj.is_enabled and has_contacts
 
     def run_now(self, request: HttpRequest, source: InvitationSource) -> HttpResponse:
         """Begin a batch of all contacts."""

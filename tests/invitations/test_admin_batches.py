@@ -13,7 +13,7 @@ from chatboost.core.models import Job
 from invitations.choices import InvitationState, Step, StepState
 from invitations.models import Invitation, InvitationBatch, InvitationSource, InvitationStep
 from invitations.services import batches, sources
-from teams.models import Organization
+from teams.models import AccountState, ConnectedAccount, Organization
 from teams.roles import Role
 from tests.invitations import made
 from tests.invitations.console import page, said, shown, signed_in
@@ -151,6 +151,31 @@ def test_page_says_why_it_waits(
     moved = {name: now + value if isinstance(value, timedelta) else value for name, value in fields.items()}
     InvitationSource.objects.filter(pk=batch.source_id).update(**moved)
     assert words in shown(browser, page(batch))
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"paused_until": timedelta(minutes=9)}, "Google asked us to wait until"),
+        ({"state": AccountState.REVOKED}, "connect the account again"),
+    ],
+)
+def test_page_says_what_drive_waits_for(
+    browser: Client, batch: InvitationBatch, fields: dict[str, Any], words: str
+) -> None:
+    now = clock.now()
+    moved = {name: now + value if isinstance(value, timedelta) else value for name, value in fields.items()}
+    account = ConnectedAccount.objects.create(
+        organization_id=batch.organization_id,
+        purpose="drive",
+        email="drive@example.com",
+        subject="1",
+        **moved,
+    )
+    InvitationBatch.objects.filter(pk=batch.pk).update(storage="drive", account=account)
+    html = shown(browser, page(batch))
+    assert words in html
+    assert "drive@example.com" in html
 
 
 def test_buttons_do_what_they_say(browser: Client, batch: InvitationBatch) -> None:

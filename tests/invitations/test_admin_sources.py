@@ -223,6 +223,12 @@ def test_run_leads_to_its_batch(
     assert (batch.state, batch.is_dry_run) == ("running", is_dry)
 
 
+def test_source_without_a_table_runs_nothing(browser: Client, table: InvitationSource) -> None:
+    html = shown(browser, page(table))
+    assert "/do/run_now/" not in html
+    assert "/do/check_connection/" in html
+
+
 def test_run_that_is_refused_leaves_no_draft(browser: Client, mautic: InvitationSource) -> None:
     InvitationSource.objects.filter(pk=mautic.pk).update(error="401")
     assert "refuses us" in said(browser, page(mautic, "action", "run_now"))
