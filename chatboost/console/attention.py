@@ -1,4 +1,4 @@
-"""What needs somebody: dead work, dumb channels, failed messages and executions."""
+"""What needs somebody: dead work, dumb channels, sources that refuse us, failed messages and executions."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +11,7 @@ from chatboost.core.admin.scoping import is_allowed, organization_of
 from chatboost.core.models import WorkItem, WorkState
 from chatboost.messaging.models import Channel, ChannelHealth, Message, MessageStatus
 from flows.models import Execution, ExecutionState
+from invitations.models import InvitationSource
 from teams.models import Organization
 
 # Beyond this a number says no more than "many".
@@ -40,7 +41,7 @@ def dead_work_count(request: HttpRequest) -> str:
 
 def notices(organization: Organization, *, since: datetime) -> list[Notice]:
     """Return what needs somebody now, and what went wrong since then; the worst first."""
-    found = [*_disabled_channels(organization), *_dead_work(organization)]
+    found = [*_disabled_channels(organization), *_refused_sources(organization), *_dead_work(organization)]
     found += [*_messages(organization, since), *_executions(organization, since)]
     return sorted(found, key=lambda notice: notice.severity != "danger")
 
@@ -62,6 +63,21 @@ def _disabled_channels(organization: Organization) -> list[Notice]:
             "messaging.view_channel",
         )
         for channel in rows[:5]
+    ]
+
+
+def _refused_sources(organization: Organization) -> list[Notice]:
+    rows = InvitationSource.objects.for_organization(organization).exclude(error="").order_by("id")
+    return [
+        Notice(
+            f"{name} refuses us",
+            error,
+            reverse("admin:invitations_invitationsource_change", args=[pk]),
+            "badge",
+            "danger",
+            "invitations.view_invitationsource",
+        )
+        for pk, name, error in rows.values_list("pk", "name", "error")[:5]
     ]
 
 

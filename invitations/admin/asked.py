@@ -4,11 +4,8 @@ from typing import Final
 
 VIEW_BATCHES: Final = "invitations.view_invitationbatch"
 CHANGE_BATCHES: Final = "invitations.change_invitationbatch"
-VIEW_INVITATIONS: Final = "invitations.view_invitation"
 CHANGE_INVITATIONS: Final = "invitations.change_invitation"
 CHANGE_SOURCES: Final = "invitations.change_invitationsource"
 VIEW_LAYOUTS: Final = "invitations.view_invitationlayout"
 CHANGE_LAYOUTS: Final = "invitations.change_invitationlayout"
 VIEW_ASSETS: Final = "invitations.view_layoutasset"
-CHANGE_ASSETS: Final = "invitations.change_layoutasset"
-VIEW_VERSIONS: Final = "invitations.view_layoutversion"

@@ -20,7 +20,6 @@ from invitations.choices import InvitationState
 from invitations.models import Invitation
 from invitations.services import cards as services
 
-RETRIED = (InvitationState.FAILED, InvitationState.CONFLICT)
 # These have a place of their own on the page, beside what they are about.
 IN_PLACE = frozenset({"set_crop", "clear_crop", "keep_ours", "keep_theirs"})
 
@@ -70,7 +69,7 @@ class InvitationAdmin(ReadOnlyAdmin):
             label="Try again",
             permission=CHANGE_INVITATIONS,
             confirm="Failed ones begin again at the step that failed. What is done stays.",
-            run=lambda row, actor: row.state in RETRIED and services.retry(row, actor=actor),
+            run=lambda row, actor: row.state == InvitationState.FAILED and services.retry(row, actor=actor),
         ),
     )
     fieldsets = (

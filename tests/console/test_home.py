@@ -13,6 +13,8 @@ from chatboost.core.models import WorkItem, WorkState
 from chatboost.messaging.models import Direction, MessageStatus, OriginKind
 from chatboost.messaging.services import channels
 from flows.models import ExecutionState
+from invitations.models import InvitationSource
+from invitations.services import sources
 from teams.models import Organization, User
 from teams.roles import Role
 from teams.services import organizations
@@ -78,6 +80,14 @@ def test_disabled_channel_needs_attention(browser: Client, organization: Organiz
     channel = factories.channel(factories.bot(organization), name="Main number")
     channels.disable(channel, reason="The token has expired.")
     assert notices(browser) == ["Main number can’t send"]
+
+
+def test_source_that_refuses_us_needs_attention(browser: Client, organization: Organization) -> None:
+    sources.create(organization=organization, kind="sandbox", name="Guests")
+    assert notices(browser) == []
+    cache.clear()
+    InvitationSource.objects.update(error="401: access denied")
+    assert notices(browser) == ["Guests refuses us"]
 
 
 def test_failed_execution_and_message_need_attention(browser: Client, organization: Organization) -> None:
