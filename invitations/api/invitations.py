@@ -18,7 +18,7 @@ from rest_framework.serializers import BaseSerializer
 from chatboost.core.api.parsers import StrictJSONParser
 from chatboost.core.api.views import View
 from chatboost.core.api.viewsets import ReadViewSet
-from chatboost.core.errors import NotFound
+from chatboost.core.errors import NotFound, ValidationFailed
 from chatboost.core.files import serve
 from invitations import privacy
 from invitations.api import filters
@@ -111,6 +111,8 @@ class InvitationViewSet(ReadViewSet[Invitation]):
         body = PersonSerializer(data=request.data, context=self.get_serializer_context())
         body.is_valid(raise_exception=True)
         given = body.validated_data
+        if not given.get("email") and not (given.get("source_id") and given.get("external_id")):
+            raise ValidationFailed("Name an email, or a source_id with an external_id.", code="nobody_named")
         return privacy.Who(
             email=given.get("email", ""),
             source=given.get("source_id"),

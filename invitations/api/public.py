@@ -14,6 +14,8 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from chatboost.core.api import problems
+from chatboost.core.api.schema import ProblemSerializer
 from chatboost.core.api.views import View
 from chatboost.core.errors import NotFound
 from chatboost.core.files import serve
@@ -39,6 +41,11 @@ _IMAGES: Final = {
     (206, "image/*"): OpenApiTypes.BINARY,
     304: OpenApiResponse(description="The copy is the same."),
     416: OpenApiResponse(description="The range lies outside the picture."),
+}
+# To whoever wants a page, and to whoever wants the picture.
+_MISSING: Final = {
+    (404, "text/html"): OpenApiTypes.STR,
+    (404, problems.CONTENT_TYPE): ProblemSerializer,
 }
 
 
@@ -72,7 +79,7 @@ class CardView(_PublicView):
         tags=["invitations"],
         auth=[],
         parameters=[_UUID, *_IMAGE_HEADERS],
-        responses={(200, "text/html"): OpenApiTypes.STR, **_IMAGES},
+        responses={(200, "text/html"): OpenApiTypes.STR, **_IMAGES, **_MISSING},
     )
     def get(self, request: Request, uuid: str) -> HttpResponseBase:
         """Return the card's page; to whoever accepts pictures and no pages, the picture itself."""

@@ -132,6 +132,7 @@ class BatchSerializer(ModelSerializer[InvitationBatch]):
     lucky_last = serializers.IntegerField(min_value=0, max_value=2**31 - 1, required=False)
     lucky_digits = serializers.IntegerField(min_value=0, max_value=20, required=False)
     notices = serializers.ChoiceField(choices=NoticeMode.choices, required=False)
+    folder_url = serializers.CharField(read_only=True)
     layout_version = serializers.IntegerField(
         source="layout_version.number", read_only=True, default=None, allow_null=True
     )
@@ -145,7 +146,7 @@ class BatchSerializer(ModelSerializer[InvitationBatch]):
             *("conflict_count", "skipped_count", "folder_url", "actor_label"),
             *("created_at", "started_at", "finished_at"),
         ]
-        read_only_fields = ["state", "origin", "is_fetched", "folder_url"]
+        read_only_fields = ["state", "origin", "is_fetched"]
         validators: list[Any] = []
 
     def validate_source_id(self, source: InvitationSource) -> InvitationSource:
@@ -179,6 +180,7 @@ class InvitationSerializer(ModelSerializer[Invitation]):
 
     batch_id = serializers.IntegerField(read_only=True)
     source_id = serializers.IntegerField(read_only=True)
+    link = serializers.CharField(read_only=True)
     public_url = serializers.SerializerMethodField()
     photo_url = serializers.SerializerMethodField()
     card_url = serializers.SerializerMethodField()
@@ -256,17 +258,11 @@ class ResolveSerializer(Serializer):
 
 
 class PersonSerializer(Serializer):
-    """Somebody who was invited: by e-mail address, or by what a source calls the contact."""
+    """Somebody who was invited: by e-mail address, or by a source and what it calls the contact."""
 
     email = serializers.EmailField(max_length=254, required=False)
     source_id = ScopedRelatedField(queryset=InvitationSource.objects.all(), required=False)
     external_id = serializers.CharField(max_length=200, required=False)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Make sure that somebody is named. Raises ValidationError."""
-        if not attrs.get("email") and not (attrs.get("source_id") and attrs.get("external_id")):
-            raise serializers.ValidationError("Name an email, or a source_id with an external_id.")
-        return attrs
 
 
 class ErasedSerializer(Serializer):

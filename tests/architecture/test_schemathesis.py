@@ -33,7 +33,8 @@ IS_FULL = EXAMPLES >= 100
 
 # Paths side by side, of about as many operations.
 PARTS = [
-    r"/(?!bots|channels|contacts|conversations|messages|whatsapp|triggers|flows)",
+    r"/(?!bots|channels|contacts|conversations|messages|whatsapp|triggers|flows|invitations|i/)",
+    r"/(?:invitations|i/)",
     r"/(?:bots|channels|flows)",
     r"/(?:contacts|conversations|messages|whatsapp|triggers)",
 ]
