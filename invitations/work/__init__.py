@@ -2,7 +2,7 @@
 
 from chatboost.core.work import kinds
 from invitations.work.cards import CardKind
-from invitations.work.drive import DriveKind
+from invitations.work.drive import FolderKind, IdsKind
 from invitations.work.fetching import FetchKind
 from invitations.work.links import LinkKind
 from invitations.work.notices import NotifyKind
@@ -13,7 +13,8 @@ from invitations.work.uploads import UploadKind
 
 for kind in (
     FetchKind(),
-    DriveKind(),
+    IdsKind(),
+    FolderKind(),
     PhotoKind(),
     CardKind(),
     UploadKind(),

@@ -4,6 +4,7 @@ Ids are made first and committed: whatever is created then has a name that was k
 creates no second one.
 """
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,14 +28,15 @@ from invitations.work.book import Book, locked_batches
 from invitations.work.outcomes import Failure, Held, attempted, turn
 from teams.services.google_access import Access
 
-KIND: Final = "invitations.drive"
+IDS_KIND: Final = "invitations.drive_ids"
+FOLDER_KIND: Final = "invitations.drive_folder"
 # Google makes a thousand ids a call.
 MAX_IDS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """One call: so many ids, or, without any, the folder."""
+    """One call for a batch: so many ids, or its folder."""
 
     batch_id: int
     peer: Peer
@@ -53,26 +55,24 @@ class Made:
     folder_url: str = ""
 
 
-def owe(batch: InvitationBatch, run_at: datetime | None = None) -> None:
-    """Owe a batch its place at Drive, in the caller's transaction. One waits at most."""
-    work.enqueue(
-        work.Order(
-            kind=KIND,
-            subject_id=batch.pk,
-            organization_id=batch.organization_id,
-            queue=steps.MEDIA,
-            lane=f"invitation_batch:drive:{batch.pk}",
-            priority=40,
-            run_at=run_at,
-            dedupe_key=str(batch.pk),
-        )
-    )
+def owe(batch: InvitationBatch) -> None:
+    """Owe a batch what is missing of its place at Drive, in the caller's transaction. One waits at most."""
+    if not batch.folder_id or _without_id(batch).exists():
+        _owe(IDS_KIND, batch)
+    elif not batch.folder_url:
+        _owe(FOLDER_KIND, batch)
 
 
-class DriveKind(EffectKind[Intent, Made | Failure | Held]):
-    """Prepares a batch's place at Drive, call by call."""
+class PlaceKind(EffectKind[Intent, Made | Failure | Held]):
+    """Makes one thing that a batch needs at Drive."""
 
-    name = KIND
+    @abstractmethod
+    def missing(self, batch: InvitationBatch) -> int:
+        """Return how many are missing of what this makes."""
+
+    @abstractmethod
+    def make(self, intent: Intent) -> Made:
+        """Make them. Raises: ProviderError."""
 
     def prepare(self, items: Sequence[Item]) -> Mapping[int, Intent | Decision]:
         """Say what is missing."""
@@ -85,12 +85,12 @@ class DriveKind(EffectKind[Intent, Made | Failure | Held]):
         for item in held:
             batch = batches.get(item.subject_id)
             if batch is not None and batch.state == BatchState.RUNNING and _is_for_drive(batch):
-                decisions[item.id] = _prepared(batch, verdicts)
+                decisions[item.id] = self._prepared(batch, verdicts)
         return decisions
 
     def call(self, intent: Intent) -> Made | Failure | Held:
-        """Make ids, or the folder under its id: one that is there counts."""
-        return attempted(lambda: _make(intent))
+        """Make it: what is there already counts."""
+        return attempted(lambda: self._made(intent))
 
     def settle(
         self, results: Sequence[tuple[Item, Intent, Made | Failure | Held | Exception]]
@@ -117,6 +117,70 @@ class DriveKind(EffectKind[Intent, Made | Failure | Held]):
         for batch_id in subject_ids:
             _fail_waiting(batch_id, Failure(code="given_up", message="Google Drive could not be prepared."))
 
+    def _prepared(self, batch: InvitationBatch, verdicts: Mapping[Peer, health.Verdict]) -> Intent | Decision:
+        count = self.missing(batch)
+        if not count:
+            return Done()
+        peer = _peer(batch)
+        if peer is None:
+            _fail_waiting(batch.pk, Failure(code="no_account", message="No Google account is connected."))
+            return Done()
+        verdict = verdicts.get(peer, health.Verdict(allowed=0))
+        if verdict.is_refused:
+            _owe(self.name, batch, waiting.later())
+            return Done()
+        access = verdict.access
+        if verdict.allowed == 0 or access is None:
+            return Defer(verdict.until or clock.now())
+        return Intent(batch.pk, peer, access, storages.of(access), count, batch.folder_id, batch.name)
+
+    def _made(self, intent: Intent) -> Made:
+        with turn(intent.peer):
+            return self.make(intent)
+
+
+class IdsKind(PlaceKind):
+    """Makes ids for a batch's folder and its cards."""
+
+    name = IDS_KIND
+
+    def missing(self, batch: InvitationBatch) -> int:
+        """Count the cards without an id, and the folder."""
+        return min(MAX_IDS, _without_id(batch)[:MAX_IDS].count() + (0 if batch.folder_id else 1))
+
+    def make(self, intent: Intent) -> Made:
+        """Ask for ids; those that nobody takes are no harm."""
+        return Made(ids=tuple(intent.storage.generate_ids(intent.count)))
+
+
+class FolderKind(PlaceKind):
+    """Makes a batch's folder, under the id that it has."""
+
+    name = FOLDER_KIND
+
+    def missing(self, batch: InvitationBatch) -> int:
+        """Tell whether there is no folder, and could be one."""
+        return int(bool(batch.folder_id) and not batch.folder_url)
+
+    def make(self, intent: Intent) -> Made:
+        """Make the folder, where the account's files go."""
+        return Made(folder_url=intent.storage.create_folder(intent.folder_id, intent.folder_name, ""))
+
+
+def _owe(kind: str, batch: InvitationBatch, run_at: datetime | None = None) -> None:
+    work.enqueue(
+        work.Order(
+            kind=kind,
+            subject_id=batch.pk,
+            organization_id=batch.organization_id,
+            queue=steps.MEDIA,
+            lane=f"invitation_batch:drive:{batch.pk}",
+            priority=40,
+            run_at=run_at,
+            dedupe_key=str(batch.pk),
+        )
+    )
+
 
 def _is_for_drive(batch: InvitationBatch) -> bool:
     return bool(batch.storage == StorageKind.DRIVE and not batch.is_dry_run)
@@ -124,32 +188,6 @@ def _is_for_drive(batch: InvitationBatch) -> bool:
 
 def _peer(batch: InvitationBatch) -> Peer | None:
     return health.of_account(batch.account) if batch.account is not None else None
-
-
-def _prepared(batch: InvitationBatch, verdicts: Mapping[Peer, health.Verdict]) -> Intent | Decision:
-    count = 0 if batch.folder_id else 1
-    count = min(MAX_IDS, count + _without_id(batch)[:MAX_IDS].count())
-    if not count and batch.folder_url:
-        return Done()
-    peer = _peer(batch)
-    if peer is None:
-        _fail_waiting(batch.pk, Failure(code="no_account", message="No Google account is connected."))
-        return Done()
-    verdict = verdicts.get(peer, health.Verdict())
-    if verdict.is_refused:
-        owe(batch, waiting.later())
-        return Done()
-    access = verdict.access
-    if verdict.allowed == 0 or access is None:
-        return Defer(verdict.until or clock.now())
-    return Intent(batch.pk, peer, access, storages.of(access), count, batch.folder_id, batch.name)
-
-
-def _make(intent: Intent) -> Made:
-    with turn(intent.peer):
-        if intent.count:
-            return Made(ids=tuple(intent.storage.generate_ids(intent.count)))
-        return Made(folder_url=intent.storage.create_folder(intent.folder_id, intent.folder_name, ""))
 
 
 def _report(intent: Intent, outcome: Any) -> Report:
@@ -162,11 +200,8 @@ def _settled(item: Item, batch: InvitationBatch, outcome: Made | Failure | Held)
     if isinstance(outcome, Made):
         _keep(batch, outcome)
         return Done()
-    if (
-        isinstance(outcome, Failure)
-        and not outcome.is_refused
-        and (not outcome.is_passing or waiting.is_too_old(item))
-    ):
+    is_final = isinstance(outcome, Failure) and not outcome.is_refused
+    if isinstance(outcome, Failure) and is_final and (not outcome.is_passing or waiting.is_too_old(item)):
         _fail_waiting(batch.pk, outcome)
         return Done()
     return waiting.put_off(outcome)
@@ -178,20 +213,17 @@ def _keep(batch: InvitationBatch, made: Made) -> None:
         batch.folder_id = ids.pop()
     if made.folder_url:
         batch.folder_url = made.folder_url[:500]
-    batch.save(update_fields=["folder_id", "folder_url"])
-    waiting_ = list(_without_id(batch).order_by("id")[: len(ids)]) if ids else []
-    for invitation, id_ in zip(waiting_, ids, strict=False):
-        invitation.drive_id = id_
-    rows.update(waiting_, ["drive_id"])
-    if made.folder_url:
         live.changed(f"invitation_batch:{batch.pk}")
+    batch.save(update_fields=["folder_id", "folder_url"])
+    nameless = list(_without_id(batch).order_by("id")[: len(ids)]) if ids else []
+    for invitation, id_ in zip(nameless, ids, strict=False):
+        invitation.drive_id = id_
+    rows.update(nameless, ["drive_id"])
     owe(batch)
 
 
 def _without_id(batch: InvitationBatch) -> QuerySet[Any]:
-    found: QuerySet[Any] = Invitation.objects.filter(
-        batch=batch, drive_id="", state__in=["pending", "running"]
-    )
+    found: QuerySet[Any] = Invitation.objects.filter(batch=batch, drive_id="", state__in=OPEN)
     return found
 
 

@@ -90,7 +90,7 @@ class PollKind(EffectKind[Intent, Seen | Failure | Held]):
         now = clock.now()
         for item in held:
             row = rows.get(item.subject_id)
-            if row is None or verdicts[health.of_source(row)].allowed == 0:
+            if row is None or _is_looked_at(row) or verdicts[health.of_source(row)].allowed == 0:
                 continue
             decisions[item.id] = Intent(
                 row.pk,
@@ -128,6 +128,12 @@ class PollKind(EffectKind[Intent, Seen | Failure | Held]):
 def _polled() -> list[InvitationSource]:
     rows = InvitationSource.objects.across_organizations().filter(is_polled=True, is_enabled=True, error="")
     return list(rows.order_by(F("polled_at").asc(nulls_first=True), "id"))
+
+
+def _is_looked_at(source: InvitationSource) -> bool:
+    """Tell whether the look that was owed last is done."""
+    last, done = source.polled_at, source.polled_up_to
+    return last is not None and done is not None and done >= last
 
 
 def _pause(source: InvitationSource) -> timedelta:

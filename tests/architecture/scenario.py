@@ -43,6 +43,12 @@ from compression.models import CompletionDelivery
 from compression.services import requests
 from flows.models import Execution, WebhookDelivery
 from flows.services import executions
+from invitations import privacy as invitations_privacy
+from invitations.choices import SourceKind, StorageKind
+from invitations.models import Invitation, InvitationBatch, SandboxContact
+from invitations.privacy import Who
+from invitations.services import batches as batches_of_invitations
+from invitations.services import reports, sources
 from teams.jobs import EXPORT_AUDIT
 from teams.models import ConnectedAccount, NotificationType, Organization, User
 from teams.notifications import announcements, notify, telegrams
@@ -204,6 +210,8 @@ def play(replay: Replay, world: World) -> None:
         _go_on,
         _compress,
         _use_google,
+        _invite,
+        _forget_who_was_invited,
         _disconnect_google,
         _delete_an_organization,
         _chat_in_the_simulator,
@@ -354,6 +362,30 @@ def _use_google(world: World) -> None:
     row = connected.account(_organization(), world.google, lifetime=timedelta(seconds=-1))
     with transaction.atomic():
         google_access.lend(row)
+
+
+def _invite(world: World) -> None:
+    """Invite two people whose cards go to Drive; whoever is new would be invited, too."""
+    source = sources.create(
+        organization=_organization(), kind=SourceKind.SANDBOX, name="Party", is_polled=True
+    )
+    SandboxContact.objects.filter(source=source, number__gt=2).delete()
+    batches_of_invitations.start(
+        batches_of_invitations.create(
+            source=source,
+            storage=StorageKind.DRIVE,
+            account=ConnectedAccount.objects.get(),
+            actor=User.objects.get(email=demo.EMAIL),
+        )
+    )
+
+
+def _forget_who_was_invited(world: World) -> None:
+    """Ask for the report, and erase somebody."""
+    batch = InvitationBatch.objects.get(source__name="Party")
+    reports.start(batch, actor=User.objects.get(email=demo.EMAIL))
+    invited = Invitation.objects.filter(batch=batch).earliest("id")
+    invitations_privacy.forget(_organization(), Who(email=invited.email))
 
 
 def _disconnect_google(world: World) -> None:

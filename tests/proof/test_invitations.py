@@ -34,6 +34,7 @@ CHAT = "110000002"
 CONTACTS, KILLS = (20, 20) if IS_FULL else (3, 1)
 STORM_CONTACTS, REFUSALS = (200, 100) if IS_FULL else (12, 5)
 STEPS = ("photo", "render", "upload", "link", "notify")
+DRIVE = ("invitations.drive_ids", "invitations.drive_folder")
 QUEUES = ("media", "maintenance")
 PATIENCE = 300.0
 RETRY_AFTER = 2
@@ -128,7 +129,7 @@ def test_kill_at_every_step_of_every_contact_doubles_nothing(database: str, worl
         began = time.monotonic()
         _until(
             rig,
-            ["invitations.fetch", "invitations.drive"],
+            ["invitations.fetch", *DRIVE],
             lambda found: found["has_folder"] and not found["without_id"],
         )
         chat = rig.start_drain(QUEUES, kinds=["teams.telegram"])
@@ -189,7 +190,7 @@ def test_storm_of_refusals_ends_and_nobody_calls_early(database: str, world: Wor
         world.invite(rig, STORM_CONTACTS, has_chat=False)
         _until(
             rig,
-            ["invitations.fetch", "invitations.drive", "invitations.photo", "invitations.render"],
+            ["invitations.fetch", *DRIVE, "invitations.photo", "invitations.render"],
             lambda found: found["has_folder"] and found["steps"] == {"upload": STORM_CONTACTS},
         )
         world.mautic.play(_storm(0.6), seed=3)
