@@ -1,5 +1,6 @@
 """Sources in the console: set up by kind, checked, mapped, given a table, run at the press of a button."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -15,6 +16,7 @@ from invitations.services import sources
 from teams.models import Organization
 from teams.roles import Role
 from tests import factories
+from tests.fakes.mautic import PASSWORD, USER, MauticFake
 from tests.invitations import made
 from tests.invitations.console import BACKEND, page, said, shown, signed_in
 
@@ -143,6 +145,46 @@ def test_check_shows_account_fields_and_keeps_what_they_mean(
     said(browser, page(sandbox, "map"), **mapping, photo_field="photo", lucky_field="", audience="all")
     assert (again(sandbox).name_fields, again(sandbox).link_field) == ("company, city", "")
     assert again(sandbox).audience == "all"
+
+
+@pytest.fixture
+def server(settings: Settings) -> Iterator[MauticFake]:
+    with MauticFake() as fake:
+        settings.FETCH_ALLOWED_PRIVATE_HOSTS = [fake.authority]
+        fake.rows.forms[7] = "Gala <b>night</b>"
+        fake.rows.segments["vip"] = set()
+        yield fake
+
+
+def connected(organization: Organization, server: MauticFake, password: str = PASSWORD) -> InvitationSource:
+    """A source of the Mautic on this machine."""
+    signed_in = {"base_url": server.url, "username": USER, "password": password}
+    return sources.create(organization=organization, kind="mautic", name="Shop", **signed_in)
+
+
+def test_check_offers_forms_and_segments_and_keeps_the_chosen_one(
+    browser: Client, organization: Organization, server: MauticFake
+) -> None:
+    source = connected(organization, server)
+    html = browser.post(page(source, "action", "check_connection")).content.decode()
+    assert '<option value="form:7"' in html
+    assert "Gala &lt;b&gt;night&lt;/b&gt;" in html
+    assert '<option value="segment:vip"' in html
+    said(
+        browser, page(source, "map"), first_name="firstname", link_field="invitation_link", audience="form:7"
+    )
+    assert (again(source).audience, again(source).audience_id) == ("form", "7")
+    assert "form 7" in shown(browser, page(InvitationSource, "changelist"))
+
+
+def test_check_with_a_wrong_password_says_what_to_do(
+    browser: Client, organization: Organization, server: MauticFake
+) -> None:
+    source = connected(organization, server, password="wrong")
+    html = said(browser, page(source, "action", "check_connection"))
+    assert "Refused" in html
+    assert "enter the credentials again" in html
+    assert again(source).error
 
 
 def test_check_that_is_refused_says_why(browser: Client, table: InvitationSource) -> None:
