@@ -37,9 +37,10 @@ STEPS = ("photo", "render", "upload", "link", "notify")
 DRIVE = ("invitations.drive_ids", "invitations.drive_folder")
 QUEUES = ("media", "maintenance")
 PATIENCE = 300.0
-RETRY_AFTER = 2
-# Calls that had left before a refusal was heard, on a busy machine.
-UNDER_WAY = 0.5
+RETRY_AFTER = 3
+# Calls that had left before a refusal was heard, on a busy machine; and how many leave together.
+UNDER_WAY = 1.0
+THREADS = "4"
 
 
 class World:
@@ -186,7 +187,10 @@ def _is_through(step: str, found: dict[str, Any]) -> bool:
 @pytest.mark.parametrize("database", databases())
 def test_storm_of_refusals_ends_and_nobody_calls_early(database: str, world: World, tmp_path: Path) -> None:
     # Processes share what they are told through the cache.
-    with broker(tmp_path) as cache, world.installed(database, REDIS_URL=cache.url) as rig:
+    with (
+        broker(tmp_path) as cache,
+        world.installed(database, REDIS_URL=cache.url, SEND_THREADS=THREADS) as rig,
+    ):
         world.invite(rig, STORM_CONTACTS, has_chat=False)
         _until(
             rig,
