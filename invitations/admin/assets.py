@@ -19,7 +19,7 @@ from chatboost.core.admin.filters import ChoicesDropdownFilter
 from chatboost.core.admin.scoping import organization_of
 from chatboost.core.errors import DomainError
 from chatboost.core.exchange.uploads import Handler
-from invitations.admin import shown, uploading
+from invitations.admin import uploading
 from invitations.choices import AssetKind
 from invitations.models import LayoutAsset
 from invitations.services import assets as services
@@ -152,9 +152,9 @@ class LayoutAssetAdmin(OrganizationAdmin):
 
 
 def _image(asset: LayoutAsset, of_picture: str, of_font: str) -> SafeString:
-    style, url = of_picture, shown.picture(asset.file_uuid)
-    if asset.kind == AssetKind.FONT:
-        style = of_font
-        url = reverse("admin:invitations_invitationlayout_specimen", args=[asset.pk])
-        url = f"{url}?v={asset.file_uuid.hex[:12]}"
-    return format_html('<img class="{}" src="{}" alt="" loading="lazy">', style, url)
+    style = of_font if asset.kind == AssetKind.FONT else of_picture
+    url = reverse("admin:invitations_invitationlayout_looks", args=[asset.pk])
+    # Another file under the name is another address.
+    return format_html(
+        '<img class="{}" src="{}?v={}" alt="" loading="lazy">', style, url, asset.file_uuid.hex[:12]
+    )

@@ -3,7 +3,7 @@
 import base64
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -11,8 +11,10 @@ from uuid import UUID
 
 from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.templatetags.static import static
 
+from chatboost.core import files
 from chatboost.core.admin.scoping import is_allowed, organization_of
 from chatboost.core.errors import DomainError, NotFound, ValidationFailed
 from invitations import providers, thumbnails
@@ -28,6 +30,8 @@ MAX_DOCUMENT: Final = 200_000
 OFFERED: Final = 50
 # A version and an asset's file never change under their names.
 KEPT: Final = "private, max-age=604800, immutable"
+# Stands for what can't be drawn: a file that is gone, a document that counts no more.
+NO_PICTURE: Final = "invitations/no-picture.svg"
 # How long a drawn one is remembered for whoever else looks.
 REMEMBERED: Final = timedelta(hours=12)
 
@@ -99,17 +103,20 @@ class PreviewPages:
         version = own.filter(layout_id=pk, uuid=uuid).first()
         if version is None:
             raise Http404("No such version.")
-        return _picture(f"version:{uuid}", Subject(organization=organization_of(request), version=version))
+        subject = Subject(organization=organization_of(request), version=version)
+        return _picture(f"version:{uuid}", lambda: previews.draw(subject).content)
 
-    def specimen_view(self, request: HttpRequest, asset_pk: int) -> HttpResponse:
-        """Draw a few words in a font; the browser keeps them."""
+    def looks_view(self, request: HttpRequest, asset_pk: int) -> HttpResponse:
+        """Show a picture small, or a few words in a font; the browser keeps it."""
         _require(request, VIEW_ASSETS)
-        own = LayoutAsset.objects.for_organization(organization_of(request))
-        asset = own.filter(pk=asset_pk, kind=AssetKind.FONT).first()
+        organization = organization_of(request)
+        asset = LayoutAsset.objects.for_organization(organization).filter(pk=asset_pk).first()
         if asset is None:
-            raise Http404("No such font.")
-        subject = Subject(organization=organization_of(request), document=_specimen(asset))
-        return _picture(f"specimen:{asset.file_uuid}", subject)
+            raise Http404("No such picture or font.")
+        if asset.kind == AssetKind.PICTURE:
+            return _picture(f"asset:{asset.file_uuid}", lambda: _content(asset))
+        subject = Subject(organization=organization, document=_specimen(asset))
+        return _picture(f"asset:{asset.file_uuid}", lambda: previews.draw(subject).content)
 
 
 def _require(request: HttpRequest, permission: str) -> None:
@@ -172,19 +179,26 @@ def _problems(refusal: DomainError) -> list[tuple[str, str]]:
     ]
 
 
-def _picture(name: str, subject: Subject) -> HttpResponse:
-    """Answer with a card as a small picture, drawn once for all who look at it."""
+def _picture(name: str, draw: Callable[[], bytes]) -> HttpResponse:
+    """Answer with a picture made small, drawn once for all; a sign stands for what can't be."""
     key = f"invitations.picture:{name}"
     content: bytes | None = cache.get(key)
     if content is None:
         try:
-            content = thumbnails.small(previews.draw(subject).content)
-        except DomainError as refusal:
-            raise Http404(refusal.message) from refusal
+            content = thumbnails.small(draw())
+        except DomainError:
+            return HttpResponseRedirect(static(NO_PICTURE))
         cache.set(key, content, REMEMBERED.total_seconds())
     response = HttpResponse(content, content_type=thumbnails.MEDIA_TYPE)
     response["Cache-Control"] = KEPT
     return response
+
+
+def _content(asset: LayoutAsset) -> bytes:
+    """Return the bytes of a picture, which a child process has written anew. Raises: NotFound."""
+    with files.open(files.get(asset.file_uuid, asset.organization_id)) as file:
+        content: bytes = file.read()
+    return content
 
 
 def _specimen(asset: LayoutAsset) -> dict[str, Any]:

@@ -72,7 +72,7 @@ class InvitationLayoutAdmin(PreviewPages, OrganizationAdmin):
             "invitations_invitationlayout_preview": CHANGE_LAYOUTS,
             "invitations_invitationlayout_contacts": CHANGE_LAYOUTS,
             "invitations_invitationlayout_picture": VIEW_LAYOUTS,
-            "invitations_invitationlayout_specimen": VIEW_ASSETS,
+            "invitations_invitationlayout_looks": VIEW_ASSETS,
         }
 
     def get_urls(self) -> list[URLPattern]:
@@ -82,7 +82,7 @@ class InvitationLayoutAdmin(PreviewPages, OrganizationAdmin):
             path("preview/", view(require_POST(self.preview_view)), name=f"{name}_preview"),
             path("contacts/", view(require_POST(self.contacts_view)), name=f"{name}_contacts"),
             path("<int:pk>/picture/<uuid:uuid>/", view(self.picture_view), name=f"{name}_picture"),
-            path("specimen/<int:asset_pk>/", view(self.specimen_view), name=f"{name}_specimen"),
+            path("looks/<int:asset_pk>/", view(self.looks_view), name=f"{name}_looks"),
         ]
         return [*pages, *super().get_urls()]
 

@@ -49,7 +49,7 @@ class Page:
 
 def picture(uuid: UUID | None) -> str:
     """Return a stored picture's address for a page: its visitor's role opens it. "" for none."""
-    return f"/files/{uuid}" if uuid else ""
+    return f"/invitations/pictures/{uuid}" if uuid else ""
 
 
 def tiles(batch: InvitationBatch, *, only: str, page: int) -> Page:

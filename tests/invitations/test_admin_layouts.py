@@ -225,6 +225,12 @@ def test_picture_of_a_version_is_drawn_once_and_kept_by_the_browser(
     assert viewer.get(address).content == answer.content
 
 
+def test_picture_that_cannot_be_drawn_is_a_sign(viewer: Client, layout: InvitationLayout) -> None:
+    LayoutVersion.objects.filter(layout=layout).update(document={"version": 1})
+    answer = viewer.get(page(layout, "picture", newest(layout).uuid))
+    assert answer["Location"].endswith("no-picture.svg")
+
+
 def test_picture_of_another_layout_or_organization_is_not_there(
     browser: Client, layout: InvitationLayout, other_organization: Organization
 ) -> None:
@@ -243,8 +249,10 @@ def test_picture_is_handed_in_seen_used_and_removed(browser: Client, layout: Inv
     html = said(browser, page(LayoutAsset, "add"), file=file, name="")
     asset = LayoutAsset.objects.get()
     assert (asset.name, asset.kind, asset.width, asset.height) == ("sea side", "picture", 60, 40)
-    assert f"/files/{asset.file_uuid}" in html
-    assert f"/files/{asset.file_uuid}" in shown(browser, page(LayoutAsset, "changelist"))
+    looks = page(InvitationLayout, "looks", asset.pk)
+    assert looks in html
+    assert looks in shown(browser, page(LayoutAsset, "changelist"))
+    assert Image.open(io.BytesIO(browser.get(looks).content)).size == (60, 40)
     on_it = {**DOCUMENT, "background": {"picture": "sea side"}}
     assert "image" in preview(browser, on_it)
     said(browser, page(asset, "delete"), post="yes")
