@@ -90,7 +90,7 @@ MEANINGFUL = {
     *("slug", "time_zone", "language", "prefix", "secret_hash", "password", "email", "phone", "role"),
     *("kind", "queue", "lane", "state", "status", "type", "session_key", "external_user_id", "purpose"),
     *("permission", "path", "room", "config", "spec", "run_state", "file_uuids", "object_type", "message_id"),
-    *("scopes", "request", "dedupe_key"),
+    *("scopes", "request", "dedupe_key", "assets"),
 }
 SETS = 2
 
