@@ -7,12 +7,14 @@ mistake: somebody has opened a door and not said for whom.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.apps import apps
 from django.contrib.admin import ModelAdmin
 from django.contrib.admindocs.views import simplify_regex
 from django.core.management import get_commands, load_command_class
+from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework.permissions import AllowAny
@@ -92,15 +94,15 @@ def asked_by(view_class: type[APIView], action: str | None, method: str) -> str:
     return str(getattr(view, "access", "")) if is_open else ""
 
 
-def asked_by_admin(admin: ModelAdmin[Any], verb: str) -> str:
-    """Return what a model's pages ask before one may look, add, change or delete."""
-    ask = {
+def asked_by_admin(admin: ModelAdmin[Any], verb: str, row: Model | None = None) -> str:
+    """Return what a model's pages ask before one may look, add, change or delete; a row may forbid it."""
+    ask: Callable[..., bool] = {
         "look": admin.has_view_permission,
         "add": admin.has_add_permission,
         "change": admin.has_change_permission,
         "delete": admin.has_delete_permission,
     }[verb]
-    return _asked(ask)
+    return _asked(ask if row is None else partial(ask, obj=row))
 
 
 def _routes() -> Iterator[Entry]:

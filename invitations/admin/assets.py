@@ -74,7 +74,7 @@ class LayoutAssetAdmin(OrganizationAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """An asset is replaced, not changed."""
-        return obj is None and super().has_change_permission(request)
+        return False
 
     def get_urls(self) -> list[URLPattern]:
         """Have the page that takes a file in the place of the form for a new row."""

@@ -166,8 +166,8 @@ def _visits(page: Page, browser: Client, both: Tenants) -> Iterator[tuple[str, s
         elif access.STANDARD.get(kind) and (page.model in both.b.rows or kind in ("changelist", "add")):
             asks = access.asked_by_admin(admin, access.STANDARD[kind])
             yield address, asks, _get(browser, address)
-            changing = access.asked_by_admin(admin, "change")
-            if kind == "change" and changing != access.NOBODY:
+            if kind == "change" and access.asked_by_admin(admin, "change") != access.NOBODY:
+                changing = access.asked_by_admin(admin, "change", both.b.rows.get(page.model))
                 yield f"{address} (POST)", changing, _post(browser, address)
 
 
