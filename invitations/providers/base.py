@@ -189,6 +189,9 @@ class Storage(Protocol):
     Each method raises a ProviderError.
     """
 
+    def get_ready(self) -> None:
+        """Load what the first call of a process needs, so that calls leave as soon as they are made."""
+
     def generate_ids(self, count: int) -> list[str]:
         """Return ids that folders and files can be created with later."""
 

@@ -80,6 +80,10 @@ class GoogleDrive:
     def __repr__(self) -> str:
         return f"<GoogleDrive {self._access.shared_drive_id or 'of the account'}>"
 
+    def get_ready(self) -> None:
+        """Load Google's client: it takes its time, once a process."""
+        _service(self._access.api_root)
+
     def generate_ids(self, count: int) -> list[str]:
         """Return ids that folders and files can be created with later. Google gives 1000 at a time."""
         found: list[str] = []

@@ -90,6 +90,8 @@ class PlaceKind(EffectKind[Intent, Made | Failure | Held]):
 
     def call(self, intent: Intent) -> Made | Failure | Held:
         """Make it: what is there already counts."""
+        # Who asks whether a call may go must go at once.
+        intent.storage.get_ready()
         return attempted(lambda: self._made(intent))
 
     def settle(

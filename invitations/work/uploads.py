@@ -102,6 +102,8 @@ class UploadKind(StepKind[Intent, Uploaded]):
             content = stored.read(intent.card)
         except stored.NotRead:
             return NOT_READ
+        # Who asks whether a call may go must go at once.
+        intent.storage.get_ready()
         return attempted(lambda: _upload(intent, content))
 
     def keep(self, book: Book, invitation: Invitation, intent: Intent, success: Uploaded) -> None:

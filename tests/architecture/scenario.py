@@ -205,7 +205,6 @@ def play(replay: Replay, world: World) -> None:
         _call_a_service,
         _fail_a_flow,
         # Whose worker dies at each step takes half an hour.
-        _use_google,
         _invite,
         _change_contacts,
         _mail_and_export,
@@ -213,6 +212,7 @@ def play(replay: Replay, world: World) -> None:
         _go_on,
         _compress,
         _forget_who_was_invited,
+        _use_google,
         _disconnect_google,
         _delete_an_organization,
         _chat_in_the_simulator,
@@ -375,7 +375,9 @@ def _invite(world: World) -> None:
         batches_of_invitations.create(
             source=source,
             storage=StorageKind.DRIVE,
-            account=ConnectedAccount.objects.get(),
+            account=connected.account(
+                _organization(), world.google, subject="1002", lifetime=timedelta(days=2)
+            ),
             actor=User.objects.get(email=demo.EMAIL),
         )
     )
@@ -391,7 +393,7 @@ def _forget_who_was_invited(world: World) -> None:
 
 def _disconnect_google(world: World) -> None:
     """Hand the consent back."""
-    row = ConnectedAccount.objects.get()
+    row = ConnectedAccount.objects.get(subject="1001")
     connections.disconnect(row, actor=User.objects.get(email=demo.EMAIL))
 
 
