@@ -37,6 +37,10 @@ def test_limits_are_those_of_the_rooms_with_their_defaults() -> None:
     assert {name: each.default for name, each in limits.registered().items()} == {
         "compression_images": 200_000,
         "compression_requests": 20,
+        "invitation_batches": 50,
+        "invitation_layouts": 100,
+        "invitation_sources": 50,
+        "layout_assets": 500,
         "members": 50,
         "api_keys": 50,
         "connected_accounts": 20,
@@ -195,6 +199,10 @@ def test_statistics_for_a_viewer(
     assert found == {
         "compression_images": (0, 200_000),
         "compression_requests": (0, 20),
+        "invitation_batches": (0, 50),
+        "invitation_layouts": (0, 100),
+        "invitation_sources": (0, 50),
+        "layout_assets": (0, 500),
         "members": (3, 50),
         "api_keys": (1, 50),
         "connected_accounts": (0, 20),
@@ -224,7 +232,7 @@ def test_statistics_cost_the_same_queries_for_any_number(
 
     # Key; roles, invites; limits, members and invites, keys, accounts, bots, channels, flows, triggers,
     # images (2).
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(18):
         api.get(f"/team/organizations/{organization.pk}/stats")
 
 
