@@ -28,7 +28,7 @@ def test_each_organization_gets_its_third(database: str, tmp_path: Path) -> None
         served = await_served(rig, at_least=min(HEAPS.values()))
         shares = {owner: count / sum(served.values()) for owner, count in served.items()}
         assert all(abs(share - 1 / 3) <= 0.05 for share in shares.values()), shares
-        await_true(lambda: not rig.task("report")["open_work"], 180, "work was left over")
+        await_true(lambda: not rig.task("report")["open_work"], 300, "work was left over")
         print(f"\n{database}: {served}, shares {[round(share, 3) for share in shares.values()]}")
 
 
