@@ -36,7 +36,7 @@ class Pump:
     def start(self) -> None:
         """Start the threads and listen for nudges of this process."""
         nudge.listen(lambda queue: self._ring())
-        groups = [kinds.names(BatchKind), *([name] for name in kinds.names(EffectKind))]
+        groups = _groups()
         self._wake = [threading.Event() for _ in groups]
         self._threads = [
             threading.Thread(target=self._drain_loop, args=loop, name=f"pump-{loop[0][0]}", daemon=True)
@@ -97,3 +97,15 @@ class Pump:
             logger.exception("pump_round_failed")
             self._stop.wait(OUTAGE_PAUSE)
             return 0
+
+
+def _groups() -> list[list[str]]:
+    """Return the kinds that share a thread: database work, and each room's effects.
+
+    A thread asks for work of its kinds alone, past all that others have waiting: with one for every kind, a
+    large heap is looked through as often as there are kinds.
+    """
+    effects: dict[str, list[str]] = {}
+    for name in kinds.names(EffectKind):
+        effects.setdefault(name.partition(".")[0], []).append(name)
+    return [kinds.names(BatchKind), *effects.values()]
