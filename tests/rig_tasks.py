@@ -14,7 +14,7 @@ from chatboost.core.work import queue
 from chatboost.messaging.models import ChannelKind, Message, MessageStatus, SendAttempt, WebhookReceipt
 from flows.models import Execution
 from flows.services import flows
-from tests import factories, rig_compression, rig_invitations, rig_notifications, rig_watch
+from tests import factories, rig_compression, rig_invitations, rig_notifications, rig_telegram, rig_watch
 from tests.rig import ACCESS_TOKEN
 from triggers.models import MatchType, Trigger
 from triggers.services import triggers
@@ -123,6 +123,7 @@ TASKS: dict[str, Callable[..., dict[str, Any]]] = {
     **rig_notifications.TASKS,
     **rig_compression.TASKS,
     **rig_invitations.TASKS,
+    **rig_telegram.TASKS,
     "seed_echo": seed_echo,
     "enqueue": enqueue,
     "report": report,
