@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.test import Client
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from rest_framework.test import APIClient
@@ -49,6 +50,18 @@ def other_organization(db: None) -> Organization:
 @pytest.fixture
 def editor(organization: Organization) -> User:
     return factories.member(organization, Role.EDITOR)
+
+
+@pytest.fixture
+def browser_of() -> Callable[[User], Client]:
+    """Return a browser in which the user is signed in."""
+
+    def sign_in(user: User) -> Client:
+        client = Client()
+        client.force_login(user, backend=factories.SIGN_IN)
+        return client
+
+    return sign_in
 
 
 @pytest.fixture

@@ -8,6 +8,9 @@ from teams.models import Organization, User
 from teams.roles import Role
 from teams.services import organizations
 
+# The backend by which tests sign somebody in without a password.
+SIGN_IN = "allauth.account.auth_backends.AuthenticationBackend"
+
 _numbers = count(1)
 
 

@@ -74,7 +74,7 @@ def notify(email: str, title: str, severity: str, url: str) -> dict[str, Any]:
 
 def _session_of(user: User) -> str:
     client = Client()
-    client.force_login(user, "allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(user, factories.SIGN_IN)
     return client.cookies["sessionid"].value
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.module_loading import autodiscover_modules
 from unfold.sites import UnfoldAdminSite
 
-from chatboost.console import home, mixups, navigation, search
+from chatboost.console import home, mixups, navigation, search, second_step
 from chatboost.console.pages import urls as pages
 from chatboost.console.templatetags.console_forms import FIELD
 from chatboost.core import csp
@@ -76,7 +76,7 @@ class ConsoleSite(UnfoldAdminSite):
 
         def in_zone(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             with timezone.override(zone_of(request)):
-                response = inner(request, *args, **kwargs)
+                response = second_step.refusal(request, self) or inner(request, *args, **kwargs)
                 # A template response renders itself later, outside of this block.
                 if isinstance(response, SimpleTemplateResponse) and not response.is_rendered:
                     response.render()

@@ -36,7 +36,7 @@ class OrganizationSettingsForm(forms.ModelForm[Organization]):
 
     class Meta:
         model = Organization
-        fields = ("name", "time_zone", "language")
+        fields = ("name", "time_zone", "language", "second_step")
 
     def clean(self) -> dict[str, Any] | None:
         """Put the service's refusal beside the fields it is about."""
@@ -62,7 +62,7 @@ class OrganizationSettingsAdmin(OrganizationAdmin):
 
     form = OrganizationSettingsForm  # type: ignore[assignment]
     list_display = ("name", "slug", "time_zone", "language")
-    fields = ("name", "slug", "time_zone", "language", "used", "created_at")
+    fields = ("name", "slug", "time_zone", "language", "second_step", "used", "created_at")
     readonly_fields = ("slug", "used", "created_at")
 
     def scope(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -119,5 +119,6 @@ class OrganizationSettingsAdmin(OrganizationAdmin):
             name=obj.name,
             time_zone=obj.time_zone,
             language=obj.language,
+            second_step=obj.second_step,
             actor=request.user,
         )

@@ -1,6 +1,6 @@
 """What this room's API reads and writes."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from rest_framework import serializers
 
@@ -245,13 +245,26 @@ class OrganizationSerializer(ModelSerializer[Organization]):
 
     class Meta:
         model = Organization
-        fields = ["id", "name", "slug", "time_zone", "language", "created_at"]
+        fields: ClassVar[list[str]] = [
+            "id",
+            "name",
+            "slug",
+            "time_zone",
+            "language",
+            "second_step",
+            "created_at",
+        ]
+        # An owner who opens an organization may have no second step of their own yet.
+        read_only_fields: ClassVar[list[str]] = ["second_step"]
 
 
 class OrganizationUpdateSerializer(OrganizationSerializer):
     """An organization, whose slug stays."""
 
     slug = serializers.SlugField(read_only=True)
+
+    class Meta(OrganizationSerializer.Meta):
+        read_only_fields: ClassVar[list[str]] = []
 
 
 class PermissionCheckSerializer(Serializer):

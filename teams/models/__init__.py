@@ -12,7 +12,7 @@ from teams.models.notification import (
     NotificationType,
     Severity,
 )
-from teams.models.organization import HostedOrganization, Membership, Organization
+from teams.models.organization import HostedOrganization, Membership, Organization, SecondStep
 from teams.models.telegram import (
     TelegramBoard,
     TelegramBoardState,
@@ -41,6 +41,7 @@ __all__ = [
     "Organization",
     "OrganizationLimit",
     "Purpose",
+    "SecondStep",
     "Severity",
     "TelegramBoard",
     "TelegramBoardState",

@@ -9,6 +9,14 @@ from teams import names
 from teams.roles import Role
 
 
+class SecondStep(models.TextChoices):
+    """Who must sign in with a code of an authenticator app, besides the password."""
+
+    OPTIONAL = "optional", "Nobody has to"
+    ADMINS = "admins", "Owners and administrators"
+    EVERYBODY = "everybody", "Everybody"
+
+
 class Organization(models.Model):
     """A business. Every domain row belongs to exactly one.
 
@@ -23,6 +31,14 @@ class Organization(models.Model):
         default="en",
         help_text="A language tag, such as en or pt-BR, for programs that read it by the API. "
         "The console and its mails are in English.",
+    )
+    second_step = models.CharField(
+        max_length=10,
+        choices=SecondStep,
+        default=SecondStep.OPTIONAL,
+        verbose_name="two-step sign-in",
+        help_text="Who must have it. Members who have not set it up are asked to, and see nothing before. "
+        "API keys are not concerned.",
     )
     is_active = models.BooleanField(default=True)
     uses_installation_chat = models.BooleanField(
@@ -42,6 +58,9 @@ class Organization(models.Model):
             models.CheckConstraint(
                 condition=models.Q(deleted_at=None) | models.Q(is_active=False),
                 name="organization_deleted_is_inactive",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(second_step__in=SecondStep.values), name="organization_second_step_known"
             ),
         ]
 

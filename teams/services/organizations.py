@@ -13,6 +13,8 @@ from chatboost.core import audit
 from chatboost.core.errors import Conflict, NotFound, ValidationFailed
 from teams.models import Membership, Organization, User
 from teams.roles import Role
+from teams.selectors import memberships, second_steps
+from teams.services import sessions
 
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 SLUG_ATTEMPTS = 4
@@ -63,19 +65,32 @@ def create(
 
 @transaction.atomic
 def update(
-    *, organization: Organization, name: str, time_zone: str, language: str, actor: Any | None = None
+    *,
+    organization: Organization,
+    name: str,
+    time_zone: str,
+    language: str,
+    second_step: str,
+    actor: Any | None = None,
 ) -> Organization:
-    """Change how an organization is called and how it reads times and texts. Its slug stays.
+    """Change how an organization is called, how it reads times and texts, and how its people sign in.
 
-    Raises: ValidationFailed (`invalid_time_zone`, `invalid_language`).
+    Its slug stays.
+
+    Raises: ValidationFailed (`invalid_time_zone`, `invalid_language`), Conflict (`second_step_missing`): the
+        actor would lock themselves out.
     """
     _check_locale(time_zone, language)
+    if isinstance(actor, User) and second_steps.would_owe(actor, organization, second_step):
+        message = "Set up your own two-step sign-in first."
+        raise Conflict(message, code="second_step_missing", errors={"second_step": [message]})
     organization.name = name
     organization.time_zone = time_zone
     organization.language = language
+    organization.second_step = second_step
     organization.full_clean()
     before = audit.state_of(lock(organization.pk))
-    organization.save(update_fields=["name", "time_zone", "language"])
+    organization.save(update_fields=["name", "time_zone", "language", "second_step"])
     if changes := audit.diff(before, audit.state_of(organization)):
         audit.record(
             actor=actor,
@@ -84,6 +99,10 @@ def update(
             changes=changes,
             organization_id=organization.pk,
         )
+    if "second_step" in changes:
+        # Whoever may not stay is sent off at once.
+        for user_id in memberships.of_organization(organization).values_list("user_id", flat=True):
+            sessions.announce(user_id)
     return organization
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from chatboost.core import live
 from chatboost.core.errors import NotFound
 from teams.models import Organization, User
-from teams.selectors import memberships
+from teams.selectors import memberships, second_steps
 from teams.services import organization_choice, sessions
 
 
@@ -50,6 +50,7 @@ def admit_token(token: str, *, slug: str) -> Visitor:
     if organization is None:
         code = "organization_required" if memberships.of_user(user) else "no_organization"
         raise Refused(Close.FORBIDDEN, code)
+    _require_second_step(user, organization)
     return Visitor(key, user.pk, organization)
 
 
@@ -62,6 +63,7 @@ def admit_session(session: Any, *, slug: str) -> Visitor:
     organization = _named(user, slug) if slug else organization_choice.for_session(user, chosen)
     if organization is None:
         raise Refused(Close.FORBIDDEN, "no_organization")
+    _require_second_step(user, organization)
     return Visitor(session.session_key, user.pk, organization)
 
 
@@ -73,6 +75,7 @@ def confirm(visitor: Visitor) -> User:
     # Whoever is removed from their only organization is signed out too, and told why.
     if user is None or memberships.role_in(user, visitor.organization) is None:
         raise Refused(Close.FORBIDDEN, "membership_ended")
+    _require_second_step(user, visitor.organization)
     return user
 
 
@@ -87,6 +90,11 @@ def recheck(visitor: Visitor, topics: Collection[str]) -> list[str]:
 def may_follow(visitor: Visitor, topic: str) -> bool:
     """Tell whether the visitor may follow a topic, as of now. Raises: Refused."""
     return live.may_follow(topic, user=confirm(visitor), organization=visitor.organization)
+
+
+def _require_second_step(user: User, organization: Organization) -> None:
+    if second_steps.is_owed(user, organization):
+        raise Refused(Close.FORBIDDEN, "second_step_required")
 
 
 def _named(user: User, slug: str) -> Organization | None:

@@ -14,8 +14,8 @@ from django.urls import URLPattern, URLResolver
 from chatboost.core import preferences
 from chatboost.core.admin import StaffAdmin
 from chatboost.core.models import File
+from tests import factories
 from tests.architecture.tenants import Tenant
-from tests.console.conftest import BACKEND
 
 # The parts of an address that name a row.
 NO_ROW = 424242
@@ -78,7 +78,7 @@ def pages(site: AdminSite, prefix: str = "admin/") -> list[Page]:
 def browser_of(user: Any) -> Client:
     """Return a browser in which the user is signed in; what we fail at is a page with 500."""
     client = Client(raise_request_exception=False)
-    client.force_login(user, backend=BACKEND)
+    client.force_login(user, backend=factories.SIGN_IN)
     return client
 
 

@@ -18,7 +18,6 @@ from teams.models import Organization, User
 from teams.roles import Role
 from tests import factories
 from tests.console import rows
-from tests.console.conftest import BACKEND
 
 pytestmark = pytest.mark.django_db
 
@@ -39,7 +38,7 @@ def url(model: type[Model], page: str, *args: Any) -> str:
 
 def browser_of(user: User) -> Client:
     client = Client()
-    client.force_login(user, backend=BACKEND)
+    client.force_login(user, backend=factories.SIGN_IN)
     return client
 
 

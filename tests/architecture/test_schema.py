@@ -108,7 +108,7 @@ def test_browser_of_a_stranger_is_sent_to_sign_in_and_back(path: str) -> None:
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/schema", "/api/"])
 def test_page_opens_in_a_signed_in_browser(path: str, organization: Organization) -> None:
     browser = Client()
-    browser.force_login(factories.member(organization), "allauth.account.auth_backends.AuthenticationBackend")
+    browser.force_login(factories.member(organization), factories.SIGN_IN)
 
     page = browser.get(path, headers={"Accept": "text/html,*/*;q=0.8"})
 
@@ -132,7 +132,7 @@ def test_root_lists_every_resource(organization: Organization, schema: dict[str,
 
     browser = APIClient()
     owner = factories.member(organization, Role.OWNER)
-    browser.force_login(owner, "allauth.account.auth_backends.AuthenticationBackend")
+    browser.force_login(owner, factories.SIGN_IN)
 
     shown = browser.get("/api/", headers={"Accept": "application/json"}).json()
 

@@ -26,16 +26,6 @@ WISHES = {"mode": "quality", "quality": "40", "percent": "50", "output": "same"}
 
 
 @pytest.fixture
-def browser_of() -> Callable[[User], Client]:
-    def sign_in(user: User) -> Client:
-        client = Client()
-        client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
-        return client
-
-    return sign_in
-
-
-@pytest.fixture
 def browser(browser_of: Callable[[User], Client], organization: Organization) -> Client:
     return browser_of(factories.member(organization, Role.OWNER))
 
@@ -102,7 +92,7 @@ def test_upload_needs_the_token(browser_of: Callable[[User], Client], organizati
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(
         factories.member(organization, Role.OWNER),
-        backend="allauth.account.auth_backends.AuthenticationBackend",
+        backend=factories.SIGN_IN,
     )
     assert hand_over(strict, products("https://example.com/a.jpg").getvalue()).status_code == 403
     assert not CompressionRequest.objects.exists()

@@ -9,20 +9,6 @@ from teams.models import Organization, User
 from teams.roles import Role
 from tests import factories
 
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
-
-
-@pytest.fixture
-def browser_of() -> Callable[[User], Client]:
-    """Return a browser in which the user is signed in."""
-
-    def sign_in(user: User) -> Client:
-        client = Client()
-        client.force_login(user, backend=BACKEND)
-        return client
-
-    return sign_in
-
 
 @pytest.fixture
 def owner(organization: Organization) -> User:

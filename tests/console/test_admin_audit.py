@@ -311,7 +311,9 @@ def test_organization_is_noted_when_it_changes(
     AuditEntry.objects.all().delete()
     address = reverse("admin:teams_organization_change", args=[organization.pk])
     for _ in range(2):
-        browser.post(address, {"name": "Acme Ltd", "time_zone": "UTC", "language": "en"})
+        browser.post(
+            address, {"name": "Acme Ltd", "time_zone": "UTC", "language": "en", "second_step": "optional"}
+        )
     entry = AuditEntry.objects.get()
     assert (entry.verb, entry.organization_id) == ("organization.changed", organization.pk)
     assert entry.changes == {"name": ["Acme", "Acme Ltd"]}

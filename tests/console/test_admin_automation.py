@@ -19,7 +19,6 @@ from teams.models import Organization
 from teams.roles import Role
 from tests import factories
 from tests.console import rows
-from tests.console.conftest import BACKEND
 from triggers.models import Trigger, TriggerSet
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +36,7 @@ def flow(bot: Bot) -> Flow:
 
 def browser_as(organization: Organization, role: Role) -> Client:
     client = Client()
-    client.force_login(factories.member(organization, role), backend=BACKEND)
+    client.force_login(factories.member(organization, role), backend=factories.SIGN_IN)
     return client
 
 

@@ -135,7 +135,7 @@ def test_upload_without_a_file_is_asked_for_one(browser: Client) -> None:
 
 def test_upload_asks_for_the_csrf_token(owner: User) -> None:
     client = Client(enforce_csrf_checks=True)
-    client.force_login(owner, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(owner, backend=factories.SIGN_IN)
     assert upload(client).status_code == 403
     assert not File.objects.exists()
 

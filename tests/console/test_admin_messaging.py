@@ -11,7 +11,6 @@ from chatboost.messaging.services import channels
 from teams.models import Organization
 from teams.roles import Role
 from tests import factories
-from tests.console.conftest import BACKEND
 
 pytestmark = pytest.mark.django_db
 
@@ -249,7 +248,7 @@ def test_contact_is_found_by_its_number_however_written(
 
 def test_agent_may_not_change_channels(organization: Organization, channel: Channel) -> None:
     agent = Client()
-    agent.force_login(factories.member(organization, Role.AGENT), backend=BACKEND)
+    agent.force_login(factories.member(organization, Role.AGENT), backend=factories.SIGN_IN)
     answers = [
         agent.post(change(channel), channel_form(channel)).status_code,
         agent.post(

@@ -14,7 +14,6 @@ from teams.models import Organization, User
 from teams.roles import Role
 from tests import factories
 from tests.console import rows
-from tests.console.conftest import BACKEND
 from triggers.models import Trigger
 from triggers.services import triggers
 
@@ -153,7 +152,7 @@ def test_operators_do_not_see_each_others_phones(
     browser.post(url(bot, "say"), {"text": "hello"})
     drain("interactive")
     colleague = Client()
-    colleague.force_login(factories.member(organization, Role.AGENT), backend=BACKEND)
+    colleague.force_login(factories.member(organization, Role.AGENT), backend=factories.SIGN_IN)
     assert bubbles(colleague, bot) == []
 
 

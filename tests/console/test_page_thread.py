@@ -14,8 +14,8 @@ from chatboost.core.models import WorkItem
 from chatboost.messaging.models import Conversation, Direction, Message, MessageStatus, OriginKind
 from chatboost.messaging.services import contacts
 from teams.models import Organization, User
+from tests import factories
 from tests.console import rows
-from tests.console.conftest import BACKEND
 
 pytestmark = pytest.mark.django_db
 
@@ -178,7 +178,7 @@ def test_opening_an_address_that_changes_something_is_refused(
 @pytest.mark.parametrize("page_name", ["reply", "bot"])
 def test_forged_post_is_refused(page_name: str, owner: User, conversation: Conversation) -> None:
     browser = Client(enforce_csrf_checks=True)
-    browser.force_login(owner, backend=BACKEND)
+    browser.force_login(owner, backend=factories.SIGN_IN)
     assert browser.post(url(conversation, page_name), {"text": "Hi", "do": "pause"}).status_code == 403
 
 

@@ -26,9 +26,7 @@ FORM = "application/x-www-form-urlencoded"
 def browser(organization: Organization) -> Client:
     """Return a signed-in browser that has to prove where its forms come from."""
     client = Client(enforce_csrf_checks=True)
-    client.force_login(
-        factories.member(organization, Role.ADMIN), "allauth.account.auth_backends.AuthenticationBackend"
-    )
+    client.force_login(factories.member(organization, Role.ADMIN), factories.SIGN_IN)
     return client
 
 

@@ -101,7 +101,7 @@ def test_list_is_filtered_by_state_and_kind(api: APIClient, organization: Organi
 
 def test_mine_is_what_a_user_has_started(organization: Organization, editor: User) -> None:
     browser = APIClient()
-    browser.force_login(editor, backend="allauth.account.auth_backends.AuthenticationBackend")
+    browser.force_login(editor, backend=factories.SIGN_IN)
     mine, other = begin(organization, editor), begin(organization, factories.member(organization))
     assert listed(browser, mine="true") == [mine.pk]
     assert listed(browser, mine="false") == [other.pk, mine.pk]

@@ -12,7 +12,6 @@ from tests import factories
 pytestmark = pytest.mark.django_db
 
 HEADER = "Content-Security-Policy"
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 
 
 def policy(value: str) -> dict[str, set[str]]:
@@ -24,7 +23,7 @@ def policy(value: str) -> dict[str, set[str]]:
 @pytest.fixture
 def browser(organization: Organization) -> Client:
     client = Client()
-    client.force_login(factories.member(organization, Role.OWNER), backend=BACKEND)
+    client.force_login(factories.member(organization, Role.OWNER), backend=factories.SIGN_IN)
     return client
 
 

@@ -20,7 +20,7 @@ from chatboost.core.models import File, FileState
 from teams.models import Organization, User
 from teams.roles import Role
 from teams.services import organizations
-from tests.console.conftest import BACKEND
+from tests import factories
 from tests.core.stored import CONTENT, write
 
 pytestmark = pytest.mark.django_db
@@ -105,7 +105,7 @@ def test_anonymous_without_a_token_is_unauthorised(organization: Organization) -
 
 def test_console_session_gets_the_file(organization: Organization, editor: User) -> None:
     browser = Client()
-    browser.force_login(editor, backend=BACKEND)
+    browser.force_login(editor, backend=factories.SIGN_IN)
     assert browser.get(f"/files/{write(organization).uuid}").status_code == 200
 
 

@@ -28,8 +28,6 @@ from tests import factories
 from tests.fakes import whatsapp_webhooks
 from tests.messaging.pipeline import text
 
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
-
 
 def caused(error: Exception, cause: Exception) -> Exception:
     error.__cause__ = cause
@@ -122,7 +120,7 @@ def client() -> Client:
 
 @pytest.fixture
 def signed_in(client: Client, organization: Organization) -> Client:
-    client.force_login(factories.member(organization), BACKEND)
+    client.force_login(factories.member(organization), factories.SIGN_IN)
     return client
 
 

@@ -157,8 +157,10 @@ def test_child_gets_its_environment_and_a_group_of_its_own(tmp_path: Path) -> No
     assert "web     | 8123 True" in run.output.getvalue()
 
 
+# A suite under nohup hands its deafness to SIGHUP on.
 SUPERVISING = """
-    import sys
+    import signal, sys
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     from pathlib import Path
     from chatboost.core.supervisor.children import ChildSpec
     from chatboost.core.supervisor.console import Console

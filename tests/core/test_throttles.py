@@ -14,7 +14,7 @@ from tests import factories
 def three_a_minute(settings: Settings) -> None:
     settings.API_RATE_LIMIT = "3/min"
     # What a shared cache counted, the next test would find.
-    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    settings.CACHES = {"default": {"factories.SIGN_IN": "django.core.cache.backends.locmem.LocMemCache"}}
 
 
 def statuses(client: APIClient, path: str, **headers: str) -> list[int]:
@@ -50,7 +50,7 @@ def test_each_key_has_a_limit_of_its_own(
 @pytest.mark.django_db
 def test_users_limit_counts_over_all_routes(organization: Organization) -> None:
     client = APIClient()
-    client.force_login(factories.member(organization), "allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(factories.member(organization), factories.SIGN_IN)
 
     paths = ["/bots/", "/contacts/", "/auth/me", "/bots/"]
     assert [client.get(path).status_code for path in paths] == [200, 200, 200, 429]

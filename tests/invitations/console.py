@@ -9,13 +9,11 @@ from django.urls import reverse
 from teams.models import Organization
 from tests import factories
 
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
-
 
 def signed_in(organization: Organization, role: str) -> Client:
     """Return the browser of a new member."""
     client = Client()
-    client.force_login(factories.member(organization, role), backend=BACKEND)
+    client.force_login(factories.member(organization, role), backend=factories.SIGN_IN)
     return client
 
 

@@ -19,7 +19,6 @@ from tests.teams.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
 
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 STYLES = "teams/accounts"
 
 
@@ -29,7 +28,7 @@ def credentials(user: User, password: str = PASSWORD) -> dict[str, str]:
 
 @pytest.fixture
 def signed_in(client: Client, organization: Organization) -> Client:
-    client.force_login(factories.member(organization), BACKEND)
+    client.force_login(factories.member(organization), factories.SIGN_IN)
     return client
 
 
@@ -136,7 +135,7 @@ def test_console_sign_in_address_sends_a_member_on(signed_in: Client) -> None:
 
 
 def test_user_without_organization_is_told_so(client: Client) -> None:
-    client.force_login(factories.user(email="lost@example.com"), BACKEND)
+    client.force_login(factories.user(email="lost@example.com"), factories.SIGN_IN)
 
     page = client.get("/admin/", follow=True)
 
@@ -187,7 +186,7 @@ def test_password_is_asked_again_of_a_user_made_without_an_address_row(
     client: Client, organization: Organization
 ) -> None:
     user = factories.member(organization)
-    client.force_login(user, BACKEND)
+    client.force_login(user, factories.SIGN_IN)
     EmailAddress.objects.all().delete()
 
     answer = client.post(reverse("account_reauthenticate"), {"password": PASSWORD, "next": "/admin/"})
@@ -269,7 +268,7 @@ def test_signup_works_though_the_mail_server_is_away(client: Client, settings) -
 def of_both(client: Client, organization: Organization, other_organization: Organization) -> Client:
     user = factories.member(organization)
     organizations.add_member(organization=other_organization, user=user, role=Role.VIEWER)
-    client.force_login(user, BACKEND)
+    client.force_login(user, factories.SIGN_IN)
     return client
 
 

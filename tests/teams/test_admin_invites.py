@@ -17,18 +17,6 @@ from tests.teams.invited import ADDRESS, ask, token_in_mail
 
 pytestmark = pytest.mark.django_db
 
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
-
-
-@pytest.fixture
-def browser_of() -> Callable[[User], Client]:
-    def make(user: User) -> Client:
-        client = Client()
-        client.force_login(user, BACKEND)
-        return client
-
-    return make
-
 
 @pytest.fixture
 def browser(organization: Organization, browser_of: Callable[[User], Client]) -> Client:

@@ -305,7 +305,7 @@ def test_accept_with_a_dead_token_in_the_header_answers_401(organization: Organi
 def test_accept_with_the_console_cookie_needs_the_csrf_token(organization: Organization) -> None:
     token = ask(organization)
     client = Client(enforce_csrf_checks=True)
-    client.force_login(factories.user(email=ADDRESS), "allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(factories.user(email=ADDRESS), factories.SIGN_IN)
 
     answer = client.post(f"/team/invitations/{token}/accept", "{}", content_type="application/json")
 

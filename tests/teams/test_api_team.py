@@ -78,7 +78,7 @@ def test_organization_details_for_a_viewer(organization: Organization, bearer: B
     answer = bearer(viewer).get(f"/team/organizations/{organization.pk}{slash}")
 
     assert answer.json()["name"] == "Acme"
-    assert set(answer.json()) == {"id", "name", "slug", "time_zone", "language", "created_at"}
+    assert set(answer.json()) == {"id", "name", "slug", "time_zone", "language", "second_step", "created_at"}
 
 
 def test_organization_update_by_admin_changes_it_and_keeps_the_slug(
@@ -400,7 +400,7 @@ def test_cookie_caller_is_about_the_chosen_organization(
     user = factories.member(organization)
     organizations.add_member(organization=other_organization, user=user, role=Role.VIEWER)
     client = APIClient()
-    client.force_login(user, "allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(user, factories.SIGN_IN)
 
     first = client.get("/auth/me").json()["organization"]["slug"]
     named = client.get("/auth/me", headers={"X-Organization": "globex"}).json()["organization"]["slug"]

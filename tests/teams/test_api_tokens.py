@@ -208,7 +208,7 @@ def test_logout_leaves_other_devices_signed_in(organization: Organization, beare
 
 def test_logout_with_cookie_ends_the_console_session(organization: Organization) -> None:
     client = APIClient()
-    client.force_login(factories.member(organization), "allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(factories.member(organization), factories.SIGN_IN)
 
     assert client.post("/auth/logout").status_code == 204
     assert client.get("/auth/me").status_code == 401
@@ -216,7 +216,7 @@ def test_logout_with_cookie_ends_the_console_session(organization: Organization)
 
 def test_logout_with_cookie_and_no_csrf_token_answers_403(organization: Organization) -> None:
     client = Client(enforce_csrf_checks=True)
-    client.force_login(factories.member(organization), "allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(factories.member(organization), factories.SIGN_IN)
 
     assert client.post("/auth/logout").status_code == 403
 

@@ -22,7 +22,6 @@ from tests.teams.connected import point_at
 
 pytestmark = pytest.mark.django_db
 
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 PAGE = {"Accept": "text/html"}
 CONNECTIONS = "/admin/teams/connectedaccount/"
 
@@ -42,7 +41,7 @@ def admin(organization: Organization) -> User:
 
 def browser_of(user: User) -> Client:
     client = Client(headers=PAGE)
-    client.force_login(user, backend=BACKEND)
+    client.force_login(user, backend=factories.SIGN_IN)
     return client
 
 
@@ -231,7 +230,7 @@ def test_state_without_any_session(google: GoogleFake, browser: Client) -> None:
 def test_state_after_signing_out_and_in_again(google: GoogleFake, browser: Client, admin: User) -> None:
     came = consent(google, begin(browser))
     browser.logout()
-    browser.force_login(admin, backend=BACKEND)
+    browser.force_login(admin, backend=factories.SIGN_IN)
     assert code_of(come_back(as_program(browser), came)) == "state_foreign"
 
 

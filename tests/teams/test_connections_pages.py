@@ -17,7 +17,6 @@ from tests.teams.connected import account, point_at
 pytestmark = pytest.mark.django_db
 
 PAGES = "/admin/teams/connectedaccount/"
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 
 
 @pytest.fixture
@@ -30,7 +29,7 @@ def google(settings: Any) -> Iterator[GoogleFake]:
 @pytest.fixture
 def browser(organization: Organization) -> Client:
     client = Client()
-    client.force_login(factories.member(organization, Role.ADMIN), backend=BACKEND)
+    client.force_login(factories.member(organization, Role.ADMIN), backend=factories.SIGN_IN)
     return client
 
 
@@ -70,7 +69,7 @@ def test_installation_that_is_not_registered_says_so_and_leads_nowhere(
 def test_sidebar_has_it_for_admins_alone(organization: Organization, browser: Client) -> None:
     assert PAGES in text_of(browser.get("/admin/"))
     editor = Client()
-    editor.force_login(factories.member(organization, Role.EDITOR), backend=BACKEND)
+    editor.force_login(factories.member(organization, Role.EDITOR), backend=factories.SIGN_IN)
     assert PAGES not in text_of(editor.get("/admin/"))
 
 

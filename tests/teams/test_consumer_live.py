@@ -24,7 +24,7 @@ Open = Callable[..., Awaitable[SocketClient]]
 
 def cookie_of(user: User, chosen: Organization | None = None) -> Header:
     client = Client()
-    client.force_login(user, "allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(user, factories.SIGN_IN)
     if chosen:
         session = client.session
         session[organization_choice.SESSION_KEY] = chosen.pk

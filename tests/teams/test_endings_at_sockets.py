@@ -7,16 +7,15 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.test import Client
 
-from teams.models import Membership, Organization, User
+from teams.models import Membership, Organization, SecondStep, User
 from teams.roles import Role
-from teams.services import deactivation, deletion, members, sessions
+from teams.services import deactivation, deletion, members, organizations, sessions
 from tests import factories
 from tests.teams.invited import ask
 from tests.teams.socket_client import HOST, ORIGIN, SocketClient, expect_refusal, ready
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 
 Open = Callable[..., Awaitable[SocketClient]]
 
@@ -46,6 +45,16 @@ def _delete(organization: Organization, user: User) -> None:
     deletion.delete(organization=organization, slug="acme")
 
 
+def _ask_for_second_step(organization: Organization, user: User) -> None:
+    organizations.update(
+        organization=organization,
+        name=organization.name,
+        time_zone="UTC",
+        language="en",
+        second_step=SecondStep.EVERYBODY,
+    )
+
+
 @pytest.mark.parametrize(
     ("end", "code", "close"),
     [
@@ -55,6 +64,7 @@ def _delete(organization: Organization, user: User) -> None:
         (_deactivate, "session_ended", 4401),
         (_sign_out, "session_ended", 4401),
         (_delete, "membership_ended", 4403),
+        (_ask_for_second_step, "second_step_required", 4403),
     ],
 )
 async def test_socket_is_closed_within_a_second(
@@ -104,7 +114,7 @@ async def test_socket_of_a_browser_is_closed_when_it_signs_out(
     member: User,
     sign_out: Callable[[Client], None],
 ) -> None:
-    await sync_to_async(client.force_login)(member, BACKEND)
+    await sync_to_async(client.force_login)(member, factories.SIGN_IN)
     cookie = (b"cookie", f"sessionid={client.cookies['sessionid'].value}".encode())
     socket = await open_socket(headers=[HOST, ORIGIN, cookie])
     await ready(socket)

@@ -23,7 +23,6 @@ pytestmark = pytest.mark.django_db
 
 LOGIN = "/accounts/google/login/"
 CALLBACK = "/accounts/google/login/callback/"
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 
 Visit = Callable[..., Any]
 

@@ -19,7 +19,6 @@ from tests.teams.invited import ADDRESS, SECRET, ask
 
 pytestmark = pytest.mark.django_db
 
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 PAGE = "/accounts/invite/"
 NEW = {"name": "Ada Lovelace", "password": SECRET}
 
@@ -139,7 +138,7 @@ def test_known_person_can_not_be_registered_over(client: Client, token: str) -> 
 def test_somebody_else_is_told_so_and_may_switch(client: Client, token: str) -> None:
     other = factories.user(email="other@example.com")
     factories.organization(owner=other)
-    client.force_login(other, BACKEND)
+    client.force_login(other, factories.SIGN_IN)
     page = text_of(client.get(link(token), follow=True))
     assert "signed in as other@example.com" in page
 

@@ -17,18 +17,6 @@ from tests import factories
 
 pytestmark = pytest.mark.django_db
 
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
-
-
-@pytest.fixture
-def browser_of() -> Callable[[User], Client]:
-    def make(user: User) -> Client:
-        client = Client()
-        client.force_login(user, BACKEND)
-        return client
-
-    return make
-
 
 Browser = Callable[[User], Client]
 
@@ -322,7 +310,13 @@ def test_owner_does_not_let_themselves_into_the_installations_chat(
     organization: Organization, browser_of: Browser
 ) -> None:
     page = url("organization", "change", organization.pk)
-    form = {"name": "Acme", "time_zone": "UTC", "language": "en", "uses_installation_chat": "on"}
+    form = {
+        "name": "Acme",
+        "time_zone": "UTC",
+        "language": "en",
+        "second_step": "optional",
+        "uses_installation_chat": "on",
+    }
 
     assert browser_of(owner_of(organization)).post(page, form).status_code == 302
 

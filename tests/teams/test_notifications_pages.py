@@ -19,19 +19,8 @@ from tests.teams.notices import told
 
 pytestmark = pytest.mark.django_db
 
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 LIST, PREFERENCES = "/admin/teams/notification/", "/admin/teams/notification/preferences/"
 TELEGRAM, ANNOUNCE = "/admin/teams/telegramchat/", "/admin/teams/announce/"
-
-
-@pytest.fixture
-def browser_of() -> Callable[[User], Client]:
-    def make(user: User) -> Client:
-        client = Client()
-        client.force_login(user, BACKEND)
-        return client
-
-    return make
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from tests.teams.invited import ADDRESS, ask
 
 pytestmark = pytest.mark.django_db
 
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 HOST = "testserver"
 
 AWAY = [
@@ -95,7 +94,7 @@ def test_sign_in_stays_here(client: Client, user: User, url: str) -> None:
 
 @pytest.mark.parametrize("url", AWAY)
 def test_pages_for_who_is_signed_in_stay_here(client: Client, user: User, url: str) -> None:
-    client.force_login(user, BACKEND)
+    client.force_login(user, factories.SIGN_IN)
 
     answers: list[Any] = [
         client.get("/accounts/login/", {"next": url}),

@@ -1,7 +1,8 @@
 """Who may call what: one permission class for the whole API."""
 
-from typing import Any
+from typing import Any, cast
 
+from django.contrib.auth import get_backends
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -35,7 +36,11 @@ class RolePermission(BasePermission):
         organization = getattr(request, "organization", None)
         if organization is None:
             raise OrganizationRequired("Name the organization in the X-Organization header.")
-        return bool(request.user.has_perm(permission, organization))
+        if request.user.has_perm(permission, organization):
+            return True
+        if refusal := _refusal(request.user, organization):
+            raise refusal
+        return False
 
 
 class SignedIn(BasePermission):
@@ -44,6 +49,15 @@ class SignedIn(BasePermission):
     def has_permission(self, request: Request, view: Any) -> bool:
         """Tell whether there is a caller."""
         return bool(request.user and request.user.is_authenticated)
+
+
+def _refusal(user: Any, organization: Any) -> DomainError | None:
+    """Return what an authentication backend has to say to somebody who is not let in at all, if anything."""
+    for backend in get_backends():
+        explain = getattr(backend, "refusal", None)
+        if explain and (refusal := explain(user, organization)):
+            return cast(DomainError, refusal)
+    return None
 
 
 def permission_for(view: Any, method: str) -> str | None:

@@ -1,0 +1,37 @@
+"""Who owes an organization a second step of signing in."""
+
+from allauth.mfa.models import Authenticator
+
+from teams.models import Organization, SecondStep, User
+from teams.roles import Role
+from teams.selectors import memberships
+
+
+def is_owed(user: object, organization: object) -> bool:
+    """Tell whether the organization asks this member for two-step sign-in, and they have none.
+
+    API keys and strangers owe nothing.
+    """
+    if not isinstance(user, User) or not isinstance(organization, Organization):
+        return False
+    # The organization at hand may be as old as a socket.
+    seat = memberships.of_user(user).get(organization.pk)
+    return seat is not None and would_owe(user, organization, seat.organization.second_step)
+
+
+def would_owe(user: User, organization: Organization, rule: str) -> bool:
+    """Tell whether the member would owe it under a rule of the organization."""
+    role = memberships.role_in(user, organization)
+    is_asked = rule == SecondStep.EVERYBODY or (
+        rule == SecondStep.ADMINS and role in (Role.OWNER, Role.ADMIN)
+    )
+    return role is not None and is_asked and not _has_one(user)
+
+
+def _has_one(user: User) -> bool:
+    """Tell whether the user signs in with a code; one query a request."""
+    cached: bool | None = getattr(user, "_has_second_step", None)
+    if cached is None:
+        cached = Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists()
+        user._has_second_step = cached  # type: ignore[attr-defined]
+    return cached

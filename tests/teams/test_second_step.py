@@ -1,0 +1,158 @@
+"""An organization that asks for two-step sign-in shows nothing to members without it."""
+
+from collections.abc import Callable
+
+import pytest
+from allauth.mfa.totp.internal import auth as totp
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from rest_framework.test import APIClient
+
+from chatboost.core.models import AuditEntry
+from teams.models import Organization, SecondStep, User
+from teams.roles import Role
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+Bearer = Callable[[User], APIClient]
+PAGES = ["/admin/", "/admin/teams/membership/", "/admin/messaging/bot/"]
+
+
+def ask(organization: Organization, rule: SecondStep) -> None:
+    organization.second_step = rule
+    organization.save()
+
+
+def set_up(user: User) -> None:
+    totp.TOTP.activate(user, totp.generate_totp_secret())
+
+
+@pytest.mark.parametrize(
+    ("rule", "role", "is_let_in"),
+    [
+        (SecondStep.OPTIONAL, Role.OWNER, True),
+        (SecondStep.ADMINS, Role.OWNER, False),
+        (SecondStep.ADMINS, Role.ADMIN, False),
+        (SecondStep.ADMINS, Role.EDITOR, True),
+        (SecondStep.EVERYBODY, Role.VIEWER, False),
+    ],
+)
+def test_rule_asks_the_roles_that_it_names(
+    organization: Organization, bearer: Bearer, rule: SecondStep, role: Role, is_let_in: bool
+) -> None:
+    client = bearer(factories.member(organization, role))
+    ask(organization, rule)
+
+    answer = client.get("/bots")
+
+    assert answer.status_code == (200 if is_let_in else 403)
+    assert is_let_in or answer.json()["code"] == "second_step_required"
+
+
+def test_member_who_owes_it_may_still_see_who_they_are_and_leave(
+    organization: Organization, bearer: Bearer
+) -> None:
+    user = factories.member(organization, Role.VIEWER)
+    client = bearer(user)
+    ask(organization, SecondStep.EVERYBODY)
+
+    statuses = [client.get("/auth/me").status_code, client.get("/notifications").status_code]
+    left = client.delete(f"/team/organizations/{organization.pk}/members/{user.pk}")
+
+    assert (statuses, left.status_code) == ([200, 403], 204)
+
+
+def test_member_with_a_second_step_and_api_key_go_on(
+    organization: Organization, browser_of: Callable[[User], Client], api: APIClient
+) -> None:
+    user = factories.member(organization, Role.OWNER)
+    set_up(user)
+    ask(organization, SecondStep.EVERYBODY)
+
+    assert [browser_of(user).get(page).status_code for page in PAGES] == [200, 200, 200]
+    assert api.get("/bots").status_code == 200
+
+
+def test_console_shows_nothing_but_the_way_to_set_it_up(
+    organization: Organization, browser_of: Callable[[User], Client]
+) -> None:
+    bot = factories.bot(organization, name="Canary")
+    user = factories.member(organization, Role.OWNER)
+    client = browser_of(user)
+    ask(organization, SecondStep.ADMINS)
+
+    for page in [*PAGES, f"/admin/messaging/bot/{bot.pk}/change/"]:
+        answer = client.get(page)
+        assert answer.status_code == 403
+        assert "/accounts/2fa/totp/activate/" in answer.content.decode()
+        assert "Canary" not in answer.content.decode()
+        assert "cb-bell" not in answer.content.decode()
+    assert client.post("/admin/messaging/bot/add/", {"name": "New"}).status_code == 403
+    set_up(user)
+    assert client.get("/admin/").status_code == 200
+
+
+def test_page_that_reads_along_is_told_in_json(
+    organization: Organization, browser_of: Callable[[User], Client]
+) -> None:
+    client = browser_of(factories.member(organization, Role.OWNER))
+    ask(organization, SecondStep.ADMINS)
+
+    answer = client.get("/admin/", headers={"Accept": "application/json"})
+
+    assert (answer.status_code, answer.json()) == (403, {"problem": "Acme asks you for two-step sign-in."})
+
+
+def test_nobody_locks_themselves_out(organization: Organization, bearer: Bearer) -> None:
+    owner = factories.member(organization, Role.OWNER)
+    client, address = bearer(owner), f"/team/organizations/{organization.pk}"
+    wanted = {"name": "Acme", "second_step": "admins"}
+
+    refused = client.put(address, wanted, format="json")
+    set_up(owner)
+    taken = client.put(address, wanted, format="json")
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "second_step_missing")
+    assert (taken.status_code, taken.json()["second_step"]) == (200, "admins")
+    entry = AuditEntry.objects.get(verb="organization.changed")
+    assert entry.changes["second_step"] == ["optional", "admins"]
+
+
+def test_console_says_at_the_field_that_one_would_lock_oneself_out(
+    organization: Organization, browser_of: Callable[[User], Client]
+) -> None:
+    client = browser_of(factories.member(organization, Role.OWNER))
+    page = f"/admin/teams/organization/{organization.pk}/change/"
+
+    entered = {"name": "Acme", "time_zone": "UTC", "language": "en", "second_step": "everybody"}
+    answer = client.post(page, entered)
+
+    assert "Set up your own two-step sign-in first." in answer.content.decode()
+    organization.refresh_from_db()
+    assert organization.second_step == SecondStep.OPTIONAL
+
+
+def test_unknown_rule_is_refused(organization: Organization, bearer: Bearer) -> None:
+    client = bearer(factories.member(organization, Role.OWNER))
+
+    answer = client.put(
+        f"/team/organizations/{organization.pk}", {"name": "Acme", "second_step": "nobody"}, format="json"
+    )
+
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, ["second_step"])
+
+
+def test_rule_costs_one_query(organization: Organization, bearer: Bearer) -> None:
+    owner = factories.member(organization, Role.OWNER)
+    client = bearer(owner)
+    set_up(owner)
+    counts = []
+    for rule in (SecondStep.OPTIONAL, SecondStep.EVERYBODY):
+        ask(organization, rule)
+        with CaptureQueriesContext(connection) as captured:
+            assert client.get("/bots").status_code == 200
+        counts.append(len(captured))
+
+    assert counts[1] == counts[0] + 1
