@@ -11,6 +11,9 @@ SERVICES ?= postgres,redis,rabbitmq
 SERVICES_MARKERS ?= services or (database and not (browser or proof or sweep))
 ARGS ?=
 
+# Most of a small proof is waiting; a full one is measured alone.
+PROOF_WORKERS = $(if $(filter full,$(PROOF)),-n 0,-n 2 --dist worksteal)
+
 # Compiled once, not by each of the hundreds of processes that the proofs start.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -34,11 +37,11 @@ test-services: $(VENV)/.dev ## the suite on PostgreSQL, Redis and RabbitMQ
 	.ci/services.sh run --with $(SERVICES) -- $(BIN)/python -m pytest -n 2 -m "$(SERVICES_MARKERS)" $(ARGS)
 
 test-browser: $(VENV)/.dev ## the console in Chromium
-	$(BIN)/python -m pytest -m browser $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m browser $(ARGS)
 
 proof: export PROOF := $(PROOF)
 proof: $(VENV)/.dev ## kills and races of real processes, most on SQLite and PostgreSQL; PROOF=full for the long run
-	.ci/services.sh run --with postgres -- $(BIN)/python -m pytest -m proof $(ARGS)
+	.ci/services.sh run --with postgres -- $(BIN)/python -m pytest $(PROOF_WORKERS) -m proof $(ARGS)
 
 bench: $(VENV)-bench/.bench ## peers, floors and ours, side by side; ROWS=webhook,engine SECONDS_PER_ROUND=1
 	.ci/services.sh run --with postgres,redis -- $(VENV)-bench/bin/python -m bench
