@@ -37,7 +37,7 @@ test-services: $(VENV)/.dev ## the suite on PostgreSQL, Redis and RabbitMQ
 	.ci/services.sh run --with $(SERVICES) -- $(BIN)/python -m pytest -n 2 -m "$(SERVICES_MARKERS)" $(ARGS)
 
 test-browser: $(VENV)/.dev ## the console in Chromium
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m browser $(ARGS)
+	$(BIN)/python -m pytest -m browser $(ARGS)
 
 proof: export PROOF := $(PROOF)
 proof: $(VENV)/.dev ## kills and races of real processes, most on SQLite and PostgreSQL; PROOF=full for the long run

@@ -18,7 +18,7 @@ from teams.roles import Role
 from tests import factories
 from tests.fakes.mautic import PASSWORD, USER, MauticFake
 from tests.invitations import made
-from tests.invitations.console import BACKEND, page, said, shown, signed_in
+from tests.invitations.console import page, said, shown, signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -231,7 +231,7 @@ def test_table_that_is_too_large_is_refused_in_words(
 
 def test_table_needs_the_token(organization: Organization, table: InvitationSource) -> None:
     strict = Client(enforce_csrf_checks=True)
-    strict.force_login(factories.member(organization, Role.ADMIN), backend=BACKEND)
+    strict.force_login(factories.member(organization, Role.ADMIN), backend=factories.SIGN_IN)
     file = SimpleUploadedFile("june.csv", b"Name\nAda\n")
     assert strict.post(page(table, "file"), {"file": file}).status_code == 403
 

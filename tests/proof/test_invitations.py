@@ -33,13 +33,12 @@ CHAT = "110000002"
 # Kills are at each of three places of each of five steps.
 CONTACTS, KILLS = (20, 20) if IS_FULL else (3, 1)
 STORM_CONTACTS, STORM_SECONDS = (200, 180) if IS_FULL else (12, 0)
-# At each provider at least, before it is calm again.
-REFUSALS = 5
+# At each provider at least, before it is calm again; and for how many seconds each is to be left alone.
+REFUSALS, RETRY_AFTER = (5, 3) if IS_FULL else (3, 2)
 STEPS = ("photo", "render", "upload", "link", "notify")
 DRIVE = ("invitations.drive_ids", "invitations.drive_folder")
 QUEUES = ("media", "maintenance")
 PATIENCE = 600.0 if IS_FULL else 300.0
-RETRY_AFTER = 3
 # Calls that had left before a refusal was heard, on a busy machine; and how many leave together.
 UNDER_WAY = 1.0
 THREADS = "4"
