@@ -70,6 +70,9 @@ class InvitationSource(Plan):
     polled_up_to = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="Contacts that changed before are known."
     )
+    # A look that is under way: where its next page begins, and when it began.
+    poll_cursor = models.CharField(max_length=200, blank=True, editable=False)
+    poll_began_at = models.DateTimeField(null=True, blank=True, editable=False)
     webhook_secret = EncryptedTextField(
         blank=True, help_text="Mautic signs its webhooks with it. Empty: webhooks are refused."
     )

@@ -5,7 +5,6 @@ so that lucky numbers go on, too.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from django.db import transaction
 
@@ -33,23 +32,6 @@ def welcome(source: InvitationSource, arrived: Sequence[Person], *, origin: Orig
         else:
             transaction.set_rollback(True)
     return added
-
-
-@transaction.atomic
-def fetch(source: InvitationSource, *, since: datetime | None) -> InvitationBatch:
-    """Have the batch of those who are looked for fetch whoever changed since; the source is locked.
-
-    Raises: NotNow, Conflict: as `batches.start`.
-    """
-    newest = _newest(source, Origin.POLL)
-    if newest is None:
-        return batches.start(batches.create(source=source, origin=Origin.POLL, changed_since=since))
-    batch = _woken(newest)
-    batch.is_fetched, batch.fetch_cursor, batch.fetch_error = False, "", ""
-    batch.changed_since = since
-    batch.save(update_fields=["is_fetched", "fetch_cursor", "fetch_error", "changed_since"])
-    batches.owe_fetch(batch)
-    return batch
 
 
 def _batch_of(source: InvitationSource, origin: Origin) -> InvitationBatch:

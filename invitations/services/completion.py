@@ -42,11 +42,11 @@ def advance(batch: InvitationBatch) -> None:
     People are told last: the inboxes stay locked until the transaction ends.
     """
     batch.save(update_fields=[*COUNTS])
-    if is_over(batch):
+    if has_ended := is_over(batch):
         _end(batch)
     live.changed(f"invitation_batch:{batch.pk}")
     notices.show(batch)
-    if batch.finished_at is not None:
+    if has_ended:
         _tell(batch)
 
 

@@ -14,8 +14,8 @@ from chatboost.core.exchange.errors import FileRefused
 from chatboost.core.exchange.uploads import Handler
 from chatboost.core.models import File
 from invitations import providers
-from invitations.choices import AuthKind, SourceKind
-from invitations.models import InvitationSource, SandboxContact
+from invitations.choices import UNFINISHED, AuthKind, SourceKind
+from invitations.models import Invitation, InvitationBatch, InvitationSource, SandboxContact
 from invitations.providers import sandbox
 from invitations.providers.base import AuthFailed, Checked, ProviderError, Token
 from invitations.providers.files import open_table
@@ -31,6 +31,8 @@ WRITABLE: Final = (
     *("is_polled", "poll_minutes", "webhook_secret", "layout", "storage", "account"),
     *("notices", "lucky_mode", "lucky_first", "lucky_last", "lucky_digits"),
 )
+# A change of one of these makes other people of the same cursor.
+WHO: Final = ("base_url", "audience", "audience_id")
 # A change of one of these is a new beginning with the source's server.
 CONNECTION: Final = (
     *("base_url", "auth", "username", "password", "client_id", "client_secret"),
@@ -97,19 +99,24 @@ def change(source: InvitationSource, *, actor: Any | None = None, **fields: Any)
     Secrets belong to the place that they were entered for: another one needs them again, or whoever may
     change an address could have them sent wherever they like.
 
-    Raises: as `create`, and ValidationFailed (`credentials_required`).
+    Contacts are known by their numbers: a source that has invited anybody stays with its Mautic.
+
+    Raises: as `create`, ValidationFailed (`credentials_required`), Conflict (`source_in_use`).
     """
     _require_known(fields)
     if "base_url" in fields:
         fields["base_url"] = rules.plain_address(fields["base_url"])
     row = lock(source)
     _keep_secrets_home(row, fields)
+    _keep_numbers_home(row, fields)
     changes = audit.changes_of(row, **fields)
     for field in changes:
         setattr(row, field, fields[field])
     if changes.keys() & set(CONNECTION):
         row.error, row.failure_count, row.paused_until = "", 0, None
         row.access_token, row.token_expires_at = "", None
+    if changes.keys() & set(WHO):
+        _begin_again(row)
     _save(row)
     if changes:
         audit.record(actor=actor, verb="invitation_source.changed", object=row, changes=changes)
@@ -258,6 +265,23 @@ def _keep_secrets_home(row: InvitationSource, fields: dict[str, Any]) -> None:
         fields.setdefault(other, "")
 
 
+def _keep_numbers_home(row: InvitationSource, fields: dict[str, Any]) -> None:
+    """Refuse another Mautic where people were invited: its numbers are other people's. Raises: Conflict."""
+    address = fields.get("base_url", row.base_url)
+    if rules.origin_of(address) == rules.origin_of(row.base_url):
+        return
+    if Invitation.objects.filter(source=row).exists():
+        message = "People of this Mautic have invitations: make a source of its own for another one."
+        raise Conflict(message, code="source_in_use", errors={"base_url": [message]})
+
+
+def _begin_again(row: InvitationSource) -> None:
+    """Have a locked source, not saved yet, and its batches go through its people from the beginning."""
+    row.poll_cursor, row.poll_began_at, row.polled_up_to = "", None, None
+    unfetched = InvitationBatch.objects.filter(source=row, state__in=UNFINISHED, is_fetched=False)
+    unfetched.update(fetch_cursor="")
+
+
 @transaction.atomic
 def _note(source: InvitationSource, problem: ProviderError | None, token: Token | None) -> None:
     keep_token(source, token)
@@ -310,6 +334,7 @@ def _use(
         files.give_up([row.file_uuid])
     row.file_uuid, row.file_name = stored.uuid, file_name[:200]
     row.error = ""
+    _begin_again(row)
     for field, value in _mapping_of(row, columns).items():
         setattr(row, field, value)
     row.save()

@@ -1,4 +1,8 @@
-"""Looking for new contacts: who is new since the last look begins a batch of those who are."""
+"""Looking for new contacts: page by page, who is new since the last look is invited.
+
+A look may take many pages: each is a call of its own, and the source keeps where the next one begins. What
+fails is looked at again when the source's time comes, from there on.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +18,9 @@ from chatboost.core.work import finish
 from chatboost.core.work import queue as work
 from chatboost.core.work.kinds import Decision, Done, EffectKind, Item, Retry
 from invitations import providers
-from invitations.choices import BatchState, Origin
-from invitations.models import Invitation, InvitationBatch, InvitationSource
-from invitations.providers.base import ContactSource
+from invitations.choices import Origin
+from invitations.models import Invitation, InvitationSource
+from invitations.providers.base import ContactSource, Page, Person
 from invitations.services import arrivals, health, people, steps
 from invitations.services.health import Peer, Report
 from invitations.work.outcomes import Failure, Held, attempted, turn
@@ -26,28 +30,20 @@ logger = structlog.get_logger(__name__)
 KIND: Final = "invitations.poll"
 # Clocks differ, and a page takes its time: this much is looked at once more.
 OVERLAP: Final = timedelta(minutes=2)
-# Pages a look; what is beyond them is found by the batch that the first of them begin.
-MAX_PAGES: Final = 20
 CHUNK: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """One look."""
+    """One page of a look. `place` says which look: what it has found counts for that one alone."""
 
     source_id: int
     peer: Peer
     source: ContactSource
+    cursor: str
     since: datetime | None
     began_at: datetime
-    link_field: str
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """Contacts without a link that changed since."""
-
-    external_ids: tuple[str, ...]
+    place: tuple[object, ...]
 
 
 def owe_due(now: datetime) -> bool:
@@ -73,13 +69,13 @@ def owe(source: InvitationSource) -> None:
     )
 
 
-class PollKind(EffectKind[Intent, Seen | Failure | Held]):
-    """Looks for new contacts. What fails is looked at again when its time comes."""
+class PollKind(EffectKind[Intent, Page | Failure | Held]):
+    """Looks for new contacts, a page a call."""
 
     name = KIND
 
     def prepare(self, items: Sequence[Item]) -> Mapping[int, Intent | Decision]:
-        """Find from when on to look."""
+        """Find from where on to look."""
         held = finish.still_held(items)
         decisions: dict[int, Intent | Decision] = {item.id: Done() for item in items}
         found = InvitationSource.objects.filter(
@@ -92,24 +88,17 @@ class PollKind(EffectKind[Intent, Seen | Failure | Held]):
             row = rows.get(item.subject_id)
             if row is None or _is_looked_at(row) or verdicts[health.of_source(row)].allowed == 0:
                 continue
-            decisions[item.id] = Intent(
-                row.pk,
-                health.of_source(row),
-                providers.source_of(row),
-                row.polled_up_to and row.polled_up_to - OVERLAP,
-                now,
-                row.link_field,
-            )
+            decisions[item.id] = _prepared(row, now)
         return decisions
 
-    def call(self, intent: Intent) -> Seen | Failure | Held:
-        """Go through the pages."""
-        return attempted(lambda: _look(intent))
+    def call(self, intent: Intent) -> Page | Failure | Held:
+        """Read the page."""
+        return attempted(lambda: _page(intent))
 
     def settle(
-        self, results: Sequence[tuple[Item, Intent, Seen | Failure | Held | Exception]]
+        self, results: Sequence[tuple[Item, Intent, Page | Failure | Held | Exception]]
     ) -> Mapping[int, Decision]:
-        """Begin a batch where somebody is new."""
+        """Invite who is new, and owe the next page."""
         held = {item.id for item in finish.still_held([item for item, _, _ in results])}
         left = health.learn([_report(intent, outcome) for _, intent, outcome in results])
         decisions: dict[int, Decision] = {}
@@ -118,8 +107,10 @@ class PollKind(EffectKind[Intent, Seen | Failure | Held]):
                 decisions[item.id] = Retry(f"{type(outcome).__name__}: {outcome}")
                 continue
             decisions[item.id] = Done()
-            if isinstance(outcome, Seen) and item.id in held:
+            if isinstance(outcome, Page) and item.id in held:
                 _keep(intent, outcome)
+            elif isinstance(outcome, Failure) and not (outcome.is_passing or outcome.is_refused):
+                _begin_again(intent)
         for tell in left:
             tell()
         return decisions
@@ -133,28 +124,35 @@ def _polled() -> list[InvitationSource]:
 def _is_looked_at(source: InvitationSource) -> bool:
     """Tell whether the look that was owed last is done."""
     last, done = source.polled_at, source.polled_up_to
-    return last is not None and done is not None and done >= last
+    is_between_pages = source.poll_began_at is not None
+    return not is_between_pages and last is not None and done is not None and done >= last
 
 
 def _pause(source: InvitationSource) -> timedelta:
     return timedelta(minutes=max(1, source.poll_minutes))
 
 
-def _look(intent: Intent) -> Seen:
-    found: list[str] = []
-    cursor = ""
-    for _ in range(MAX_PAGES):
-        with turn(intent.peer):
-            page = intent.source.page(cursor, intent.since)
-        found += [
-            person.external_id
-            for person in page.people
-            if not (intent.link_field and person.values.get(intent.link_field, "").strip())
-        ]
-        cursor = page.next
-        if not cursor:
-            break
-    return Seen(tuple(dict.fromkeys(found)))
+def _prepared(source: InvitationSource, now: datetime) -> Intent:
+    return Intent(
+        source.pk,
+        health.of_source(source),
+        providers.source_of(source),
+        source.poll_cursor,
+        source.polled_up_to and source.polled_up_to - OVERLAP,
+        source.poll_began_at or now,
+        _place(source),
+    )
+
+
+def _place(source: InvitationSource) -> tuple[object, ...]:
+    """Return what changes when a look goes on or ends, or the source becomes another."""
+    where = (source.base_url, source.audience, source.audience_id, source.file_uuid)
+    return (*where, source.poll_cursor, source.poll_began_at, source.polled_up_to)
+
+
+def _page(intent: Intent) -> Page:
+    with turn(intent.peer):
+        return intent.source.page(intent.cursor, intent.since)
 
 
 def _report(intent: Intent, outcome: Any) -> Report:
@@ -163,35 +161,48 @@ def _report(intent: Intent, outcome: Any) -> Report:
     return Report(intent.peer, error, intent.source.renewed, is_call=is_call)
 
 
-def _keep(intent: Intent, seen: Seen) -> None:
+def _keep(intent: Intent, page: Page) -> None:
     source = InvitationSource.objects.select_for_update(no_key=True).filter(pk=intent.source_id).first()
-    if source is None or (source.polled_up_to and source.polled_up_to >= intent.began_at):
+    if source is None or _place(source) != intent.place:
         return
-    if _new(source, seen, intent.since) and not _is_being_fetched(source):
+    if new := _new(source, page.people, intent.since):
         try:
-            arrivals.fetch(source, since=intent.since)
+            arrivals.welcome(source, new, origin=Origin.POLL)
         except DomainError as refusal:
             # Nothing can begin now: the next look finds the same people.
             logger.warning("invitations_not_begun", source=source.pk, code=refusal.code)
             return
-    source.polled_up_to = intent.began_at
-    source.save(update_fields=["polled_up_to"])
+    source.poll_cursor = page.next
+    source.poll_began_at = intent.began_at if page.next else None
+    if page.next:
+        owe(source)
+    else:
+        source.polled_up_to = intent.began_at
+    source.save(update_fields=["poll_cursor", "poll_began_at", "polled_up_to"])
 
 
-def _new(source: InvitationSource, seen: Seen, since: datetime | None) -> set[str]:
-    """Return who has no invitation; one that has just failed is tried again by people, not by looking."""
-    new = set(seen.external_ids) - people.standing(source, seen.external_ids)
-    if not new or since is None:
-        return new
-    lately = Invitation.objects.filter(
-        source=source, external_id__in=new, is_dry_run=False, created_at__gte=since
-    )
-    return new - set(lately.values_list("external_id", flat=True))
+def _begin_again(intent: Intent) -> None:
+    """Have the next look begin at the beginning: what comes behind this cursor is refused for good."""
+    source = InvitationSource.objects.select_for_update(no_key=True).filter(pk=intent.source_id).first()
+    if source is not None and _place(source) == intent.place:
+        source.poll_cursor, source.poll_began_at = "", None
+        source.save(update_fields=["poll_cursor", "poll_began_at"])
 
 
-def _is_being_fetched(source: InvitationSource) -> bool:
-    """Tell whether a batch of an earlier look will come by those who are new."""
-    rows = InvitationBatch.objects.filter(
-        source=source, origin=Origin.POLL, state=BatchState.RUNNING, is_fetched=False
-    )
-    return bool(rows.exists())
+def _new(source: InvitationSource, seen: Sequence[Person], since: datetime | None) -> list[Person]:
+    """Return who has no link and no invitation; one that has just failed is tried again by people only."""
+    bare = [person for person in seen if not _has_link(source, person)]
+    known = people.standing(source, [person.external_id for person in bare])
+    if since is not None:
+        lately = Invitation.objects.filter(
+            source=source,
+            external_id__in=[person.external_id for person in bare],
+            is_dry_run=False,
+            created_at__gte=since,
+        )
+        known |= set(lately.values_list("external_id", flat=True))
+    return [person for person in bare if person.external_id not in known]
+
+
+def _has_link(source: InvitationSource, person: Person) -> bool:
+    return bool(source.link_field and person.values.get(source.link_field, "").strip())

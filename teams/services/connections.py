@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from chatboost.core import audit, clock
 from chatboost.core.errors import ValidationFailed
@@ -152,10 +153,19 @@ def take_tokens(account: ConnectedAccount, tokens: Tokens, now: datetime) -> Non
 
 def is_consent_shared(account: ConnectedAccount) -> bool:
     """Tell whether another connected row, of whichever organization, lives on the same consent."""
-    same = ConnectedAccount.objects.across_organizations().filter(
-        subject=account.subject, kind=AccountKind.OAUTH, state=AccountState.CONNECTED
+    return bool(_living_on(account.subject).exclude(pk=account.pk).exists())
+
+
+def is_consent_used(subject: str) -> bool:
+    """Tell whether a connected row, of whichever organization, lives on this person's consent."""
+    return bool(_living_on(subject).exists())
+
+
+def _living_on(subject: str) -> QuerySet[ConnectedAccount]:
+    rows: QuerySet[ConnectedAccount] = ConnectedAccount.objects.across_organizations().filter(
+        subject=subject, kind=AccountKind.OAUTH, state=AccountState.CONNECTED
     )
-    return bool(same.exclude(pk=account.pk).exists())
+    return rows
 
 
 def _locked(organization: Organization, purpose: str, subject: str) -> ConnectedAccount:

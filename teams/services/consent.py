@@ -160,22 +160,27 @@ def _refused_at_google(error: str) -> DomainError:
 def _check(grant: Grant, purpose: str) -> None:
     """Refuse a consent that is of no use, and hand it back. Raises: ValidationFailed."""
     if not grant.tokens.refresh_token:
-        _hand_back(grant.tokens.access_token)
+        _hand_back(grant, grant.tokens.access_token)
         raise ValidationFailed(
             "Google lets us in for an hour only. Remove ChatBoost under “Third-party apps” in the Google "
             "account, then connect again.",
             code="no_refresh_token",
         )
     if registration.SCOPES[purpose] not in grant.scopes:
-        _hand_back(grant.tokens.refresh_token)
+        _hand_back(grant, grant.tokens.refresh_token)
         raise ValidationFailed(
             f"The tick at {Purpose(purpose).label} was left out at Google. Connect again, with it.",
             code="scope_refused",
         )
 
 
-def _hand_back(token: str) -> None:
-    """Give up what we were given and can't use, as well as it goes."""
+def _hand_back(grant: Grant, token: str) -> None:
+    """Give up what we were given and can't use, as well as it goes.
+
+    Google knows one consent a person: what another connection lives on stays.
+    """
+    if connections.is_consent_used(grant.subject):
+        return
     try:
         registration.oauth().revoke(token)
     except GoogleProblem as problem:

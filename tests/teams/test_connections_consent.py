@@ -396,6 +396,17 @@ def test_tick_was_left_out(google: GoogleFake, browser: Client) -> None:
     assert google.accounts.revoked == ["1001"]
 
 
+def test_refused_consent_leaves_alone_what_another_connection_lives_on(
+    google: GoogleFake, browser: Client
+) -> None:
+    come_back(browser, consent(google, begin(browser)))
+    google.accounts.unticked = {DRIVE_SCOPE}
+    answer = come_back(as_program(browser), consent(google, begin(browser)))
+    assert answer.json()["code"] == "scope_refused"
+    assert google.accounts.revoked == []
+    assert ConnectedAccount.objects.get().state == AccountState.CONNECTED
+
+
 def test_access_for_an_hour_only_is_of_no_use(google: GoogleFake, browser: Client) -> None:
     google.accounts.gives_refresh_tokens = False
     came = consent(google, begin(browser))
