@@ -14,7 +14,7 @@ from django.conf import settings  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
 from chatboost.core.bodies import BodyLimit  # noqa: E402
-from chatboost.core.work.pump import Pump  # noqa: E402
+from chatboost.core.work.embedded import EmbeddedPump  # noqa: E402
 from chatboost.messaging.webhooks.committer import Committer  # noqa: E402
 from chatboost.messaging.webhooks.door import Door  # noqa: E402
 from teams.consumers import Live  # noqa: E402
@@ -23,11 +23,9 @@ from teams.consumers import Live  # noqa: E402
 # every answer of the database, while the event loop is busy with the next deliveries.
 sys.setswitchinterval(0.0005)
 
-if settings.EMBEDDED_PUMP:
-    Pump(settings.WORK_QUEUES).start()
-
 application = ProtocolTypeRouter(
     {
+        **({"lifespan": EmbeddedPump(settings.WORK_QUEUES)} if settings.EMBEDDED_PUMP else {}),
         "http": Door(BodyLimit(http), Committer()),
         "websocket": AuthMiddlewareStack(URLRouter([re_path(r"^ws/?$", Live.as_asgi())])),
     }

@@ -73,6 +73,7 @@ class PurgeKind(EffectKind[Intent, None]):
     """Removes a batch of an organization's rows at a time, until there are none, and then itself."""
 
     name = KIND
+    is_long = True
 
     def prepare(self, items: Sequence[Item]) -> Mapping[int, Intent | Decision]:
         """Remove the next rows; of files, say which are next."""

@@ -107,7 +107,7 @@ def _run(order: dict[str, Any]) -> None:
             import uvicorn
 
             application = "chatboost.asgi:application"
-            uvicorn.run(application, port=order["port"], lifespan="off", log_level="warning")
+            uvicorn.run(application, port=order["port"], lifespan="auto", log_level="warning")
 
 
 def _drain(queues: list[str], names: list[str] | None) -> None:

@@ -218,6 +218,8 @@ WORK_POLL_INTERVAL = timedelta(seconds=env.float("WORK_POLL_SECONDS", default=0.
 WORK_BACKOFF_BASE = timedelta(seconds=env.float("WORK_BACKOFF_BASE_SECONDS", default=2))
 WORK_BACKOFF_CAP = timedelta(seconds=env.float("WORK_BACKOFF_CAP_SECONDS", default=3600))
 WORK_MAX_ERRORS = 8
+# Of a vendor that is away: with the waits between them about a day.
+WORK_MAX_PASSING_ERRORS = 58
 WORK_MAX_CRASHES = env.int("WORK_MAX_CRASHES", default=3)
 
 # Sends. An unclear outcome waits this long for the vendor's status echo before silence may count.

@@ -78,6 +78,7 @@ class ImageKind(EffectKind[Intent, Outcomes]):
     """Makes images smaller. An item is the head of a line; some of those behind it go along."""
 
     name = lines.IMAGE_KIND
+    is_long = True
 
     def prepare(self, items: Sequence[Item]) -> Mapping[int, Intent | Decision]:
         """Say which images are under way, and reserve the places of their files."""

@@ -39,6 +39,7 @@ class ReportKind(EffectKind[Intent, File]):
     """Writes the output table and the mail that carries it."""
 
     name = completion.REPORT_KIND
+    is_long = True
 
     def prepare(self, items: Sequence[Item]) -> Mapping[int, Intent | Decision]:
         """Leave out rounds whose mail is written, and requests that are worked on again."""

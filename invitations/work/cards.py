@@ -51,6 +51,7 @@ class CardKind(StepKind[Intent, Drawn]):
     """Draws cards."""
 
     name = "invitations.render"
+    is_long = True
     step = Step.RENDER
 
     def intents(

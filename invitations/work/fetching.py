@@ -32,6 +32,7 @@ class FetchKind(EffectKind[Intent, Page | Failure | Held]):
     """Fetches a batch's contacts, page by page."""
 
     name = batches.FETCH_KIND
+    is_long = True
 
     def prepare(self, items: Sequence[Item]) -> Mapping[int, Intent | Decision]:
         """Find where the next pages begin."""

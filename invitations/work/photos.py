@@ -48,6 +48,7 @@ class PhotoKind(StepKind[Intent, Photo]):
     """Fetches photos."""
 
     name = "invitations.photo"
+    is_long = True
     step = Step.PHOTO
 
     def beginning(self, book: Book, invitation: Invitation) -> None:

@@ -73,6 +73,7 @@ class PollKind(EffectKind[Intent, Page | Failure | Held]):
     """Looks for new contacts, a page a call."""
 
     name = KIND
+    is_long = True
 
     def prepare(self, items: Sequence[Item]) -> Mapping[int, Intent | Decision]:
         """Find from where on to look."""

@@ -97,7 +97,7 @@ class RevokeKind(EffectKind[Revocation, None]):
 
 def _after(outcome: object) -> Decision:
     if isinstance(outcome, GoogleUnavailable):
-        return Retry(outcome.message, outcome.after)
+        return Retry(outcome.message, outcome.after, is_passing=True)
     if isinstance(outcome, GoogleProblem):
         logger.warning("google_refused", code=outcome.code)
         return Done()

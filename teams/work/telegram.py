@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
-from django.conf import settings
 from django.db import transaction
 
 from chatboost.core import clock, pulse
-from chatboost.core.work.kinds import Decision, Defer, Done, EffectKind, Item, Retry
+from chatboost.core.work.kinds import Decision, Defer, Done, EffectKind, Item, Retry, is_last_try
 from teams.models import TelegramMessage, TelegramMessageState
 from teams.notifications import telegrams
 from teams.notifications.telegrams import Address, Silence
@@ -82,6 +81,16 @@ class TelegramKind(EffectKind[Intent, Outcome]):
             _learn_about_chat(found.get(intent.message_id), intent.address, outcome)
         return decisions
 
+    def withdraw(self, intents: Sequence[tuple[Item, Intent]]) -> None:
+        """Put the messages back: Telegram was not called."""
+        found = _locked([intent.message_id for _, intent in intents])
+        for _, intent in intents:
+            message = found.get(intent.message_id)
+            if message is not None and message.state == TelegramMessageState.SENDING:
+                was = TelegramMessageState.UNKNOWN if intent.is_repeat else TelegramMessageState.QUEUED
+                message.state, message.error = was, ""
+        _save(found.values())
+
     def on_dead(self, subject_ids: Sequence[int]) -> None:
         """Say that the message was given up; one that may have arrived stays unclear."""
         found = _locked(subject_ids)
@@ -140,12 +149,11 @@ def _settle_one(message: TelegramMessage, item: Item, intent: Intent, outcome: O
     if message.attempt_count != intent.number or message.state != TelegramMessageState.SENDING:
         return Done()  # somebody else has the message by now, and knows more
     message.error = outcome.reason[:300]
-    is_last = item.error_count + 1 >= settings.WORK_MAX_ERRORS
     match outcome:
-        case NotTaken(reason, after) if not is_last:
+        case NotTaken(reason, after) if not is_last_try(item, is_passing=True):
             message.state = TelegramMessageState.UNKNOWN if intent.is_repeat else TelegramMessageState.QUEUED
-            return Retry(reason, after)
-        case Unclear(reason) if not intent.is_repeat and not is_last:
+            return Retry(reason, after, is_passing=True)
+        case Unclear(reason) if not intent.is_repeat and not is_last_try(item):
             logger.warning("telegram_unclear", message=message.pk, attempt=intent.number)
             message.state = TelegramMessageState.UNKNOWN
             return Retry(reason)

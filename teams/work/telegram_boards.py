@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
-from django.conf import settings
 
 from chatboost.core import clock
-from chatboost.core.work.kinds import Decision, Defer, Done, EffectKind, Item, Retry
+from chatboost.core.work.kinds import Decision, Defer, Done, EffectKind, Item, Retry, is_last_try
 from teams.models import (
     TelegramBoard,
     TelegramBoardState,
@@ -225,13 +224,13 @@ def _settle_one(board: TelegramBoard, item: Item, intent: Intent, outcome: EditO
 def _again(board: TelegramBoard, item: Item, outcome: NotTaken | Unclear) -> Decision:
     """Make the edit again, after a while; what is unclear may stand there, and does no harm."""
     board.error = outcome.reason[:300]
-    if item.error_count + 1 >= settings.WORK_MAX_ERRORS:
+    if is_last_try(item, is_passing=True):
         logger.warning("telegram_board_not_changed", board=board.pk)
         board.state = TelegramBoardState.FAILED
         return Done()
     board.state = TelegramBoardState.OWED
     after = outcome.after if isinstance(outcome, NotTaken) and outcome.after else timedelta()
-    return Retry(outcome.reason, max(after, BOARD_PACE))
+    return Retry(outcome.reason, max(after, BOARD_PACE), is_passing=True)
 
 
 def _settle_late(board: TelegramBoard, intent: Intent, outcome: EditOutcome) -> None:

@@ -16,6 +16,7 @@ class Ledger:
     saved: list[list[int]] = field(default_factory=list)
     called: list[int] = field(default_factory=list)
     settled: list[int] = field(default_factory=list)
+    withdrawn: list[int] = field(default_factory=list)
     fail_on: set[int] = field(default_factory=set)
     prepared: Mapping[int, Decision] = field(default_factory=dict)
     decisions: Mapping[int, Decision] = field(default_factory=dict)
@@ -62,6 +63,9 @@ class LedgerEffect(EffectKind[int, int]):
             for item, intent, _ in results
             if intent in self.ledger.decisions
         }
+
+    def withdraw(self, intents: Sequence[tuple[Item, int]]) -> None:
+        self.ledger.withdrawn += [intent for _, intent in intents]
 
 
 BATCH = LedgerBatch()

@@ -265,3 +265,35 @@ def test_effect_whose_lease_was_lost_before_is_not_begun(ledger: Ledger) -> None
     run(items)
     assert (ledger.called, ledger.settled) == ([], [])
     assert WorkItem.objects.get().state == WorkState.READY
+
+
+# What an item's own errors and another's outage cost it
+
+
+@pytest.mark.parametrize(
+    ("made_before", "is_passing", "is_dead"),
+    [
+        (6, False, False),
+        (7, False, True),
+        (7, True, False),
+        (20, False, False),
+        (57, True, True),
+        (57, False, True),
+    ],
+)
+def test_outage_is_borne_longer_than_errors_of_the_item(
+    ledger: Ledger, made_before: int, is_passing: bool, is_dead: bool
+) -> None:
+    put(1, kind="test.effect")
+    WorkItem.objects.update(error_count=made_before)
+    ledger.decisions = {1: Retry("not now", is_passing=is_passing)}
+
+    drain("interactive")
+
+    assert (WorkItem.objects.get().state == WorkState.DEAD) is is_dead
+
+
+def test_passing_errors_are_borne_for_about_a_day() -> None:
+    waits = sum((finish.backoff(tries) for tries in range(1, settings.WORK_MAX_PASSING_ERRORS)), timedelta())
+
+    assert timedelta(hours=12) < waits < timedelta(hours=40)

@@ -114,7 +114,7 @@ def test_drain_runs_suspects_too(ledger: Ledger) -> None:
 
 def test_suspect_runs_with_nothing_beside_it(monkeypatch: pytest.MonkeyPatch, ledger: Ledger) -> None:
     seen: list[bool] = []
-    monkeypatch.setattr(BATCH, "load", lambda items: seen.append(solo._is_alone))
+    monkeypatch.setattr(BATCH, "load", lambda items: seen.append(bool(solo._alone)))
     put(1, crash_count=1)
     put(2)
     drain("interactive")

@@ -14,6 +14,7 @@ LONG = 20.0
 def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(solo, "PATIENCE", 0.05)
     monkeypatch.setattr(solo, "_not_before", float("-inf"))
+    monkeypatch.setattr(solo, "_in_vain", 0)
     yield
     solo._not_before = float("-inf")
 
@@ -43,6 +44,28 @@ def test_others_wait_while_somebody_is_alone() -> None:
         assert not begun.wait(0.1)
     assert begun.wait(LONG)
     other.join(LONG)
+
+
+def test_what_takes_long_alone_goes_on_beside_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(solo, "LONGEST", 0.05)
+    begun = threading.Event()
+    other = threading.Thread(target=_run_beside, args=(begun,), daemon=True)
+    with solo.alone() as is_alone:
+        assert is_alone
+        other.start()
+        assert begun.wait(LONG)
+    other.join(LONG)
+    with solo.alone() as is_alone:
+        assert is_alone
+
+
+def test_whoever_waited_in_vain_runs_beside_what_never_ends() -> None:
+    found = []
+    with solo.shared():
+        for _ in range(solo.IN_VAIN + 2):
+            with solo.alone() as is_alone:
+                found.append(is_alone)
+    assert found == [False] * solo.IN_VAIN + [True, False]
 
 
 def _run_beside(begun: threading.Event) -> None:

@@ -265,7 +265,7 @@ def test_unknown_code_is_tried_once_more_and_then_fails(graph: GraphFake, conver
 def test_patience_ends_with_a_failed_message_not_with_a_dead_letter(
     graph: GraphFake, conversation: Conversation, settings: Settings
 ) -> None:
-    settings.WORK_MAX_ERRORS = 3
+    settings.WORK_MAX_PASSING_ERRORS = 3
     graph.play(Rule(fault=Fault.ERROR, code=131016))
     message = queue(conversation)
     for hours in range(5):

@@ -113,7 +113,7 @@ def world(tmp_path: Path) -> Iterator[World]:
         yield World(tmp_path, stack)
 
 
-@pytest.mark.parametrize("database", databases())
+@pytest.mark.parametrize("database", databases() if IS_FULL else databases()[:1])
 def test_kill_at_every_step_of_every_contact_doubles_nothing(database: str, world: World) -> None:
     with world.installed(database) as rig:
         world.google.play(
@@ -185,7 +185,7 @@ def _is_through(step: str, found: dict[str, Any]) -> bool:
 
 
 @pytest.mark.skipif(BINARY is None, reason="no embedded Valkey for this system")
-@pytest.mark.parametrize("database", databases())
+@pytest.mark.parametrize("database", databases() if IS_FULL else databases()[:1])
 def test_storm_of_refusals_ends_and_nobody_calls_early(database: str, world: World, tmp_path: Path) -> None:
     # Processes share what they are told through the cache.
     with (

@@ -28,6 +28,7 @@ class ReadKind(EffectKind[Job, Outcome]):
     """Reads and cleans a job's file; the outcome is in the job's cursor, for its next chunk."""
 
     name = READ_KIND
+    is_long = True
 
     def prepare(self, items: Sequence[Item]) -> Mapping[int, Job | Decision]:
         """Leave out the jobs whose file was read already, or that have ended."""

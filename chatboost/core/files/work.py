@@ -23,6 +23,7 @@ class RemoveKind(EffectKind[str, None]):
     """Removes an expired file's bytes, then its row."""
 
     name = KIND
+    is_long = True
 
     def prepare(self, items: Sequence[Item]) -> Mapping[int, str | Decision]:
         """Find where the bytes are. What is gone, or is kept for longer after all, is left alone."""

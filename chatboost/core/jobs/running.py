@@ -78,6 +78,7 @@ class FinishKind(EffectKind[Job, Left]):
     """Builds what jobs leave behind. A file is an effect: its bytes are in no transaction."""
 
     name = lifecycle.FINISH_KIND
+    is_long = True
 
     def prepare(self, items: Sequence[Item]) -> Mapping[int, Job | Decision]:
         """Leave out the jobs that have ended or are to be cancelled."""

@@ -19,7 +19,7 @@ from chatboost.core.mail.composing import Letter
 from chatboost.core.mail.smtp import NotTaken, Outcome, Refused, Taken, Unclear
 from chatboost.core.models import Mail, MailState
 from chatboost.core.work import kinds
-from chatboost.core.work.kinds import Decision, Done, EffectKind, Item, Retry
+from chatboost.core.work.kinds import Decision, Done, EffectKind, Item, Retry, is_last_try
 
 logger = structlog.get_logger(__name__)
 
@@ -72,6 +72,15 @@ class DeliveryKind(EffectKind[Intent, Outcome]):
                 decisions[item.id] = _settle_one(mail, item, intent, known)
         _save(rows.values())
         return decisions
+
+    def withdraw(self, intents: Sequence[tuple[Item, Intent]]) -> None:
+        """Put the mails back: the server was not called."""
+        rows = _locked([intent.mail_id for _, intent in intents])
+        for _, intent in intents:
+            mail = rows.get(intent.mail_id)
+            if mail is not None and mail.state == MailState.SENDING:
+                mail.state, mail.error = MailState.UNKNOWN if intent.is_repeat else MailState.QUEUED, ""
+        _save(rows.values())
 
     def on_dead(self, subject_ids: Sequence[int]) -> None:
         """Leave to an operator what nothing of ours will send any more."""
@@ -146,15 +155,14 @@ def _settle_one(mail: Mail, item: Item, intent: Intent, outcome: Outcome) -> Dec
     mail.error = outcome.reason
     # What may have arrived is never `failed`.
     mail.state = MailState.UNKNOWN if intent.is_repeat else MailState.FAILED
-    is_last = item.error_count + 1 >= settings.WORK_MAX_ERRORS
     match outcome:
-        case NotTaken(reason) if not is_last:
+        case NotTaken(reason) if not is_last_try(item, is_passing=True):
             mail.state = MailState.UNKNOWN if intent.is_repeat else MailState.QUEUED
-            return Retry(reason)
+            return Retry(reason, is_passing=True)
         case Unclear(reason):
             logger.warning("mail_unclear", mail=mail.pk, attempt=intent.number)
             mail.state = MailState.UNKNOWN
-            return Done() if intent.is_repeat or is_last else Retry(reason)
+            return Done() if intent.is_repeat or is_last_try(item) else Retry(reason)
         case Refused() | NotTaken():
             logger.warning("mail_not_sent", mail=mail.pk, attempt=intent.number)
     return Done()

@@ -34,7 +34,8 @@ def with_external_broker(*, host: str, port: int) -> list[ChildSpec]:
 def without_broker(*, host: str, port: int) -> list[ChildSpec]:
     """Return the one process that serves and pumps, for systems without an embedded Valkey."""
     env = {**_address(host, port), "CHATBOOST_EMBEDDED_PUMP": "1", "WORK_CELERY_QUEUES": ""}
-    return [ChildSpec(name="web", argv=_web(host, port), env=env, show=Show.ALL)]
+    argv = _web(host, port, lifespan="on")
+    return [ChildSpec(name="web", argv=argv, env=env, show=Show.ALL)]
 
 
 def _address(host: str, port: int) -> dict[str, str]:
@@ -42,12 +43,12 @@ def _address(host: str, port: int) -> dict[str, str]:
     return {"PORT": str(port), "BIND": host}
 
 
-def _web(host: str, port: int) -> Sequence[str]:
+def _web(host: str, port: int, *, lifespan: str = "off") -> Sequence[str]:
     stop_within = str(int(WEB_STOPS_WITHIN.total_seconds()))
     return [
         *(sys.executable, "-m", "uvicorn", "chatboost.asgi:application"),
         *("--host", host, "--port", str(port)),
-        *("--lifespan", "off", "--timeout-graceful-shutdown", stop_within),
+        *("--lifespan", lifespan, "--timeout-graceful-shutdown", stop_within),
         # It would believe any X-Forwarded-For from this machine; how many proxies to believe is a setting.
         "--no-proxy-headers",
         # No client of /ws has more to say.

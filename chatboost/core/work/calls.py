@@ -1,4 +1,4 @@
-"""Calls to the outside: made in threads, settled as they come in."""
+"""Calls to the outside: made in threads, settled as they come in; those that are not made are taken back."""
 
 import os
 import threading
@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -26,19 +27,22 @@ GATHER = 0.01
 _own = threading.local()
 
 Result = tuple[Item, Any, Any]
+Unmade = tuple[EffectKind[Any, Any], Item, Any]
 
 
 class LeaseOver(Exception):
-    """The lease ended before a call was made (a stopped process, a long line): it is somebody else's now."""
+    """The lease ended before a call was made: a stopped process, a long line."""
 
 
 class Calls:
-    """The calls that a loop has under way. When its block is left early, nothing is left behind: what has
-    begun is waited for, and recorded unless the process is ending; the rest is not made.
+    """The calls that a loop has under way. When its block is left early, or a stop is asked for, nothing is
+    left behind: what has begun is waited for, and recorded unless the process is ending; the rest is not
+    made, and waits in line again.
     """
 
-    def __init__(self, now: Callable[[], datetime]) -> None:
+    def __init__(self, now: Callable[[], datetime], is_stopping: Callable[[], bool] = lambda: False) -> None:
         self._now = now
+        self._is_stopping = is_stopping
         self._running: dict[Future[Any], tuple[EffectKind[Any, Any], Item, Any]] = {}
 
     def __enter__(self) -> Self:
@@ -47,11 +51,12 @@ class Calls:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for future in [future for future in self._running if future.cancel()]:
-            del self._running[future]
+        unmade = self._cancelled()
         while self._running and isinstance(error, Exception):
             self.settle_some()
         wait(self._running)
+        if error is None or isinstance(error, Exception):
+            _withdraw(unmade)
 
     def __len__(self) -> int:
         return len(self._running)
@@ -64,6 +69,7 @@ class Calls:
 
     def settle_some(self) -> None:
         """Wait for a call to return, and record the outcomes of all that have: a slow one holds none back."""
+        unmade = self._cancelled() if self._is_stopping() else []
         wait(self._running, return_when=FIRST_COMPLETED)
         finished, _ = wait(self._running, timeout=GATHER)
         failpoints.reach("work.effect_called")
@@ -71,10 +77,17 @@ class Calls:
         for future in finished:
             kind, item, intent = self._running.pop(future)
             outcome = _outcome(future)
-            if not isinstance(outcome, LeaseOver):
+            if isinstance(outcome, LeaseOver):
+                unmade.append((kind, item, intent))
+            else:
                 made.setdefault(kind.name, (kind, []))[1].append((item, intent, outcome))
         for kind, results in made.values():
             _settle(kind, results, self._now)
+        _withdraw(unmade)
+
+    def _cancelled(self) -> list[Unmade]:
+        """Take out the calls that have not begun."""
+        return [self._running.pop(future) for future in list(self._running) if future.cancel()]
 
 
 def _threads() -> ThreadPoolExecutor:
@@ -129,3 +142,26 @@ def _save_outcomes(kind: EffectKind[Any, Any], results: Sequence[Result], now: C
         held_count = finish.finish_if_held([item for item, _, _ in results], decisions, now=now())
         failpoints.reach("work.effect_finished")
     return held_count
+
+
+def _withdraw(unmade: Sequence[Unmade]) -> None:
+    """Put back in line what was claimed and not called, kind by kind: it has crashed nobody."""
+    for kind in {kind.name: kind for kind, _, _ in unmade}.values():
+        pairs = [(item, intent) for each, item, intent in unmade if each is kind]
+        try:
+            held_count = retry_tx(partial(_save_withdrawal, kind, pairs))
+        except Exception:
+            # When the lease ends, the kind finds its intents and reconciles.
+            logger.exception("work_withdraw_failed", kind=kind.name, items=len(pairs))
+        else:
+            finish.count_fenced(len(pairs) - held_count)
+
+
+def _save_withdrawal(kind: EffectKind[Any, Any], pairs: Sequence[tuple[Item, Any]]) -> int:
+    with transaction.atomic(), trips.gathered():
+        held = {item.id for item in finish.still_held([item for item, _ in pairs])}
+        mine = [(item, intent) for item, intent in pairs if item.id in held]
+        if mine:
+            kind.withdraw(mine)
+            finish.put_back([item for item, _ in mine])
+    return len(mine)

@@ -21,6 +21,9 @@ logger = structlog.get_logger(__name__)
 
 
 MAX_TIME = timedelta(seconds=10)
+# No call begins later after its claim: what is behind a slow vendor goes back in line before a worker's time
+# limit, or its lease, ends.
+BEGIN_WITHIN = timedelta(seconds=50)
 # Seconds between two looks for suspects in a queue that is never empty.
 SUSPECT_INTERVAL = 0.25
 # Seconds for suspects at each look, one after the other: a worker of a hundred items may have died.
@@ -45,7 +48,7 @@ def drain(
     total = 0
     while time.monotonic() < began + max_time.total_seconds() and not is_stopping():
         with solo.shared():
-            count = _claim_and_run(queue, names, now, suspect=False)
+            count = _claim_and_run(queue, names, now, is_stopping, suspect=False)
         # Suspects have waited for a while already: while there is other work, not each turn looks for them.
         if solo.is_possible() and (not count or time.monotonic() - looked_at >= SUSPECT_INTERVAL):
             looked_at = time.monotonic()
@@ -64,7 +67,7 @@ def _run_suspects(
     total = 0
     with solo.alone() as is_alone:
         ends = time.monotonic() + SUSPECT_SLICE
-        while is_alone and _claim_and_run(queue, names, now, suspect=True):
+        while is_alone and _claim_and_run(queue, names, now, is_stopping, suspect=True):
             total += 1
             if time.monotonic() >= ends or is_stopping():
                 break
@@ -72,32 +75,68 @@ def _run_suspects(
 
 
 def _claim_and_run(
-    queue: str, names: Sequence[str] | None, now: Callable[[], datetime], *, suspect: bool
+    queue: str,
+    names: Sequence[str] | None,
+    now: Callable[[], datetime],
+    is_stopping: Callable[[], bool],
+    *,
+    suspect: bool,
 ) -> int:
-    lease_ends = time.monotonic() + settings.WORK_LEASE.total_seconds()
+    ends = time.monotonic() + min(settings.WORK_LEASE, BEGIN_WITHIN).total_seconds()
     items = claim.claim(queue, limit=_limit(), now=now(), kinds=names, suspect=suspect)
     if items:
         failpoints.reach("work.claimed")
-        run(holds.put_aside(items), now=now, ends=lease_ends)
+        run(holds.put_aside(items), now=now, ends=ends, is_stopping=is_stopping)
     return len(items)
 
 
-def run(items: Sequence[Item], *, now: Callable[[], datetime] = clock.now, ends: float | None = None) -> None:
+def run(
+    items: Sequence[Item],
+    *,
+    now: Callable[[], datetime] = clock.now,
+    ends: float | None = None,
+    is_stopping: Callable[[], bool] = lambda: False,
+) -> None:
     """Run leased items, kind by kind, in id order within a kind.
 
-    `ends` is when their lease does, by the monotonic clock: no call to the outside begins later.
+    After `ends`, by the monotonic clock, nothing begins. What was not begun then, or when a stop is asked
+    for, waits in line again.
     """
     if ends is None:
         ends = time.monotonic() + settings.WORK_LEASE.total_seconds()
-    for name, group in groupby(sorted(items, key=lambda item: (item.kind, item.id)), lambda item: item.kind):
-        kind = kinds.get(name)
-        batch = list(group)
-        if isinstance(kind, BatchKind):
-            _run_batch(kind, batch, now)
-        elif isinstance(kind, EffectKind):
-            _run_effects(kind, batch, now, ends)
-        else:
-            _decide(batch, {item.id: Dead(f"no such work kind: {name}") for item in batch}, now())
+    ordered = sorted(items, key=lambda item: (item.kind, item.id))
+    left = [list(group) for _, group in groupby(ordered, lambda item: item.kind)]
+    try:
+        while left and time.monotonic() < ends and not is_stopping():
+            _run_kind(left.pop(0), now, ends, is_stopping)
+    finally:
+        _put_back([item for batch in left for item in batch])
+
+
+def _run_kind(
+    items: Sequence[Item], now: Callable[[], datetime], ends: float, is_stopping: Callable[[], bool]
+) -> None:
+    kind = kinds.get(items[0].kind)
+    if isinstance(kind, BatchKind):
+        _run_batch(kind, items, now)
+    elif isinstance(kind, EffectKind):
+        _run_effects(kind, items, now, ends, is_stopping)
+    else:
+        _decide(items, {item.id: Dead(f"no such work kind: {item.kind}") for item in items}, now())
+
+
+def _put_back(items: Sequence[Item]) -> None:
+    def save() -> int:
+        with transaction.atomic():
+            return finish.put_back(items)
+
+    if not items:
+        return
+    try:
+        finish.count_fenced(len(items) - retry_tx(save))
+    except Exception:
+        # They come back when their lease ends.
+        logger.exception("work_put_back_failed", items=len(items))
 
 
 def _limit() -> int:
@@ -129,7 +168,11 @@ def _save_batch(kind: BatchKind[Any, Any], items: Sequence[Item], now: Callable[
 
 
 def _run_effects(
-    kind: EffectKind[Any, Any], items: Sequence[Item], now: Callable[[], datetime], ends: float
+    kind: EffectKind[Any, Any],
+    items: Sequence[Item],
+    now: Callable[[], datetime],
+    ends: float,
+    is_stopping: Callable[[], bool],
 ) -> None:
     try:
         intents = retry_tx(lambda: _save_intents(kind, items, now))
@@ -137,11 +180,11 @@ def _run_effects(
     except Exception as error:
         if len(items) > 1:
             for item in items:
-                _run_effects(kind, [item], now, ends)
+                _run_effects(kind, [item], now, ends, is_stopping)
             return
         _fail(items, error, now())
         return
-    with Calls(now) as calls:
+    with Calls(now, is_stopping) as calls:
         calls.make(kind, intents, ends)
         while calls:
             calls.settle_some()

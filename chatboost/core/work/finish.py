@@ -14,7 +14,7 @@ from chatboost.core import pulse
 from chatboost.core.db import reads
 from chatboost.core.models import AttemptOutcome, WorkAttempt, WorkItem, WorkState
 from chatboost.core.work import kinds
-from chatboost.core.work.kinds import Dead, Decision, Defer, Done, Item, Retry
+from chatboost.core.work.kinds import Dead, Decision, Defer, Done, Item, Retry, is_last_try
 
 logger = structlog.get_logger(__name__)
 
@@ -46,6 +46,19 @@ def finish_if_held(items: Sequence[Item], decisions: Mapping[int, Decision], *, 
         return _remove_held(items)
     held = still_held(items)
     finish_held(held, decisions, now=now)
+    return len(held)
+
+
+def put_back(items: Sequence[Item]) -> int:
+    """Put items back in line of which nothing was done, as if they had not been claimed; returns how many
+    were still ours.
+    """
+    held = still_held(items)
+    for item in held:
+        drop_twin(item.id, item.kind)
+    WorkItem.objects.filter(id__in=[item.id for item in held]).update(
+        state=WorkState.READY, token=None, lease_until=None
+    )
     return len(held)
 
 
@@ -172,7 +185,7 @@ def _release(item: Item, decision: Decision, now: datetime) -> None:
             return
         case Defer(until):
             _update(item, WorkState.READY, run_at=until)
-        case Retry(error, after) if item.error_count + 1 < settings.WORK_MAX_ERRORS:
+        case Retry(error, after, is_passing) if not is_last_try(item, is_passing=is_passing):
             _note(item, AttemptOutcome.FAILED, error)
             _update(
                 item,

@@ -4,8 +4,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
+
+from django.conf import settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +31,14 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Try again after back-off, or after `after` when that is longer. Counts as an error."""
+    """Try again after back-off, or after `after` when that is longer. Counts as an error.
+
+    `is_passing`: nothing is wrong with the item, the other side is away. That is borne for about a day.
+    """
 
     error: str
     after: timedelta | None = None
+    is_passing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,16 @@ class Dead:
 
 
 Decision = Done | Retry | Defer | Dead
+
+
+def is_last_try(item: Item, *, is_passing: bool = False) -> bool:
+    """Tell whether another error, of the item itself or one that will pass, would be its last."""
+    tries = item.error_count + 1
+    if tries >= settings.WORK_MAX_PASSING_ERRORS:
+        return True
+    # Whoever has borne an outage for long is not given up at the first other error after it.
+    return not is_passing and tries == settings.WORK_MAX_ERRORS
+
 
 ContextT = TypeVar("ContextT")
 ResultT = TypeVar("ResultT")
@@ -86,9 +102,11 @@ class EffectKind(ABC, Generic[IntentT, OutcomeT]):
     """An effect on the outside world: intent committed, then the call, then the outcome committed.
 
     `call` runs in threads and never touches the ORM. Whatever it raises is given to `settle` in its place.
+    `is_long`: a call may take many seconds; a pump makes such calls beside the room's short ones.
     """
 
     name: str
+    is_long: ClassVar[bool] = False
 
     @abstractmethod
     def prepare(self, items: Sequence[Item]) -> Mapping[int, IntentT | Decision]:
@@ -103,6 +121,13 @@ class EffectKind(ABC, Generic[IntentT, OutcomeT]):
         """Record the outcomes; maps item id to what becomes of the item.
 
         Runs in one transaction that commits even when the lease was lost: an outcome is always recorded.
+        """
+
+    def withdraw(self, intents: Sequence[tuple[Item, IntentT]]) -> None:
+        """Take back intents whose calls were certainly not made; their items wait in line again.
+
+        In the transaction that puts them there. A kind that can't tell an intent from a call that was made,
+        once the process is gone, says here that there was none.
         """
 
     def on_dead(self, subject_ids: Sequence[int]) -> None:

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import structlog
 from django.conf import settings
@@ -23,8 +24,8 @@ OUTAGE_PAUSE = 1.0
 
 
 class Pump:
-    """Drains queues. Database work and each kind of outside effect have threads of their own, so a slow
-    vendor holds up neither the next message nor another vendor."""
+    """Drains queues. Database work and the outside effects of each room have threads of their own, long ones
+    apart, so a slow vendor holds up neither the next message nor another room's vendor."""
 
     def __init__(self, queues: Sequence[str]) -> None:
         self.queues = list(queues)
@@ -100,12 +101,13 @@ class Pump:
 
 
 def _groups() -> list[list[str]]:
-    """Return the kinds that share a thread: database work, and each room's effects.
+    """Return the kinds that share a thread: database work, each room's effects, and its long ones.
 
     A thread asks for work of its kinds alone, past all that others have waiting: with one for every kind, a
     large heap is looked through as often as there are kinds.
     """
-    effects: dict[str, list[str]] = {}
+    effects: dict[tuple[str, bool], list[str]] = {}
     for name in kinds.names(EffectKind):
-        effects.setdefault(name.partition(".")[0], []).append(name)
+        kind = cast(EffectKind[Any, Any], kinds.get(name))
+        effects.setdefault((name.partition(".")[0], kind.is_long), []).append(name)
     return [kinds.names(BatchKind), *effects.values()]

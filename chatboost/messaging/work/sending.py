@@ -15,7 +15,7 @@ from django.conf import settings
 from chatboost.core import clock, live
 from chatboost.core.db import reads
 from chatboost.core.db import rows as db_rows
-from chatboost.core.work.kinds import Decision, Defer, Done, EffectKind, Item, Retry
+from chatboost.core.work.kinds import Decision, Defer, Done, EffectKind, Item, Retry, is_last_try
 from chatboost.messaging import gate
 from chatboost.messaging.models import (
     STATUS_RANK,
@@ -138,6 +138,16 @@ class SendKind(EffectKind[Intent, Outcome]):
         _save(rows.values(), now)
         orphans.join(early)
         return decisions
+
+    def withdraw(self, intents: Sequence[tuple[Item, Intent]]) -> None:
+        """Forget the attempts: the vendor was not called."""
+        rows = _locked([intent.message_id for _, intent in intents])
+        attempts = SendAttempt.objects.filter(pk__in=[intent.attempt_id for _, intent in intents])
+        attempts.filter(state=AttemptState.SENDING).delete()
+        for message in rows.values():
+            if message.status == MessageStatus.SENDING:
+                message.status = MessageStatus.QUEUED
+        _save(rows.values(), clock.now())
 
     def on_dead(self, subject_ids: Sequence[int]) -> None:
         """Say that the message was given up; one that may have reached the person stays unclear."""
@@ -325,10 +335,10 @@ def _settle_one(message: Message, item: Item, outcome: Outcome, now: datetime) -
 def _reject(message: Message, item: Item, error: ProviderError) -> Decision:
     if error.disables_channel:
         channels.disable(message.channel, reason=f"{error.kind}: {error.message}"[:300])
-    is_last = item.error_count + 1 >= settings.WORK_MAX_ERRORS
+    is_last = is_last_try(item, is_passing=True)
     if not is_last and error.allows_retry(retries_made=item.error_count):
         message.status = MessageStatus.QUEUED
-        return Retry(f"{error.kind}: {error.message}", after=error.retry_after)
+        return Retry(f"{error.kind}: {error.message}", after=error.retry_after, is_passing=True)
     message.status = MessageStatus.FAILED
     message.reason = str(error.code if error.code is not None else error.kind)[:40]
     message.reason_detail = error.message[:300]
