@@ -82,17 +82,26 @@ def context(chromium: Browser, server: rig.Rig) -> Iterator[BrowserContext]:
     assert troubles == []
 
 
+@pytest.fixture(scope="session")
+def cookies() -> list[Any]:
+    """Return the owner's cookies from their last sign-in; every test would else wait for another one."""
+    return []
+
+
 @pytest.fixture
-def sign_in(demo: dict[str, Any]) -> Callable[[BrowserContext], Page]:
-    """Return a function that opens a page and signs the demo's owner in through the account pages."""
+def sign_in(demo: dict[str, Any], cookies: list[Any]) -> Callable[[BrowserContext], Page]:
+    """Return a function that opens a page of the demo's owner, signed in through the account pages."""
 
     def enter(context: BrowserContext) -> Page:
+        context.add_cookies(cookies)
         page = context.new_page()
         page.goto("/admin/")
-        page.fill("input[name=login]", demo["email"])
-        page.fill("input[name=password]", demo["password"])
-        page.press("input[name=password]", "Enter")
-        page.wait_for_url("**/admin/")
+        if page.locator("input[name=login]").count():
+            page.fill("input[name=login]", demo["email"])
+            page.fill("input[name=password]", demo["password"])
+            page.press("input[name=password]", "Enter")
+            page.wait_for_url("**/admin/")
+            cookies[:] = context.cookies()
         return page
 
     return enter

@@ -158,8 +158,10 @@ def test_pages_fit_the_screen(
 
 @pytest.mark.parametrize("width", [1280, 390])
 def test_organization_is_switched_in_the_header(
-    page: Page, server: Rig, demo: dict[str, Any], width: int
+    page: Page, server: Rig, demo: dict[str, Any], cookies: list[Any], width: int
 ) -> None:
+    # The session keeps what is chosen: nobody else goes on with it.
+    cookies.clear()
     server.run("django", "create_organization", "Zenith", "--email", demo["email"])
     page.set_viewport_size({"width": width, "height": 800})
     page.goto("/admin/messaging/bot/")
