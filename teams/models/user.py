@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from django.contrib.auth import get_backends
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
@@ -57,6 +58,12 @@ class User(AbstractBaseUser, PermissionsMixin):
         """Keep the e-mail in lower case, so one person has one account."""
         self.email = self.email.lower()
         super().save(*args, **kwargs)
+
+    def has_perm(self, perm: str, obj: Any = None) -> bool:
+        """Tell whether the user may; about an organization only the role there answers, to superusers too."""
+        if obj is None:
+            return super().has_perm(perm)
+        return any(backend.has_perm(self, perm, obj) for backend in get_backends())
 
     def check_password(self, raw_password: str | None) -> bool:
         """Tell whether this is the password; a hash of the older system, or by an old method, is renewed."""

@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 from chatboost.core.models import AuditEntry
 from teams.models import Organization, SecondStep, User
 from teams.roles import Role
+from teams.services import organizations
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -49,6 +50,24 @@ def test_rule_asks_the_roles_that_it_names(
 
     assert answer.status_code == (200 if is_let_in else 403)
     assert is_let_in or answer.json()["code"] == "second_step_required"
+
+
+def test_superuser_is_asked_for_role_and_second_step_like_anybody(organization: Organization) -> None:
+    root = User.objects.create_superuser("root@example.com", "correct horse battery")
+    organizations.add_member(organization=organization, user=root, role=Role.VIEWER)
+
+    may = [root.has_perm(each, organization) for each in ("messaging.view_bot", "messaging.change_bot")]
+    ask(organization, SecondStep.EVERYBODY)
+    later = User.objects.get(pk=root.pk)
+
+    assert may == [True, False]
+    assert not later.has_perm("messaging.view_bot", organization)
+
+
+def test_superuser_may_nothing_where_they_are_no_member(organization: Organization) -> None:
+    root = User.objects.create_superuser("root@example.com", "correct horse battery")
+
+    assert not root.has_perm("messaging.view_bot", organization)
 
 
 def test_member_who_owes_it_may_still_see_who_they_are_and_leave(
