@@ -1,19 +1,21 @@
 """What people change about getting into their own account, in the installation's audit log.
 
-allauth writes these rows, and says so by signals. Nothing starts from here, but a password that was reset by
-mail proves the address.
+allauth writes these rows, and says so by signals. Two things start from here: a password that was reset by
+mail proves the address, and a new second step ends the sessions that were begun without it.
 """
 
 from typing import Any
 
 from allauth.account import signals as account_signals
 from allauth.mfa import signals as mfa_signals
+from allauth.mfa.models import Authenticator
 from allauth.socialaccount import signals as social_signals
 from django.dispatch import Signal
+from django.http import HttpRequest
 
 from chatboost.core import audit
 from teams.models import User
-from teams.services import addresses
+from teams.services import addresses, sessions
 
 INSTALLATION = 0
 
@@ -26,6 +28,7 @@ def watch() -> None:
         (mfa_signals.authenticator_reset, "user.second_step_renewed"),
     ):
         _listen(signal, verb, lambda news: (news["user"], {"kind": (None, news["authenticator"].type)}))
+    mfa_signals.authenticator_added.connect(_end_others, weak=False, dispatch_uid="teams.end_others")
     account_signals.password_reset.connect(_reclaim, weak=False, dispatch_uid="teams.reclaim")
     _listen(
         social_signals.social_account_added,
@@ -64,6 +67,14 @@ def watch() -> None:
 
 def _reclaim(sender: Any, user: User, **news: Any) -> None:
     addresses.reclaim(user)
+
+
+def _end_others(
+    sender: Any, request: HttpRequest, user: User, authenticator: Authenticator, **news: Any
+) -> None:
+    if authenticator.type == Authenticator.Type.TOTP:
+        # Whoever has come in by the password alone, somewhere else, must show a code too.
+        sessions.end_all(user, actor=user, besides=request.session.session_key)
 
 
 def _listen(signal: Signal, verb: str, read: Any) -> None:

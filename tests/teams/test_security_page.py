@@ -234,6 +234,26 @@ def test_second_step_is_set_up_and_asked_for(user: User, browser: Client) -> Non
     assert secret not in text_of(browser.get(PAGE))
 
 
+def test_second_step_that_is_set_up_ends_every_other_session(
+    user: User,
+    browser: Client,
+    sign_in: Callable[[User], dict[str, str]],
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    pair, other = sign_in(user), enter(user)
+    stranger = enter(factories.user())
+
+    with django_capture_on_commit_callbacks(execute=True):
+        switch_on(browser)
+
+    assert with_token(pair["access_token"]).get("/auth/me").status_code == 401
+    refreshed = APIClient().post(
+        "/auth/token/refresh", {"refresh_token": pair["refresh_token"]}, format="json"
+    )
+    assert refreshed.status_code == 401
+    assert [each.get("/auth/me").status_code for each in (other, browser, stranger)] == [401, 200, 200]
+
+
 def test_recovery_code_works_once_on_the_page_and_through_the_api(user: User, browser: Client) -> None:
     switch_on(browser)
     code, other = codes_of(user)[:2]
