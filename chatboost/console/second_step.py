@@ -13,10 +13,10 @@ WORDS = "{name} asks you for two-step sign-in."
 
 def refusal(request: HttpRequest, site: Any) -> HttpResponse | None:
     """Return the page that stands in the place of every other; None for whoever owes nothing."""
-    organization = organization_of(request)
-    if not second_steps.is_owed(request.user, organization):
+    creditor = second_steps.owed_to(request.user, organization_of(request))
+    if creditor is None:
         return None
-    words = WORDS.format(name=organization.name)
+    words = WORDS.format(name=creditor.name)
     if not request.accepts("text/html"):
         return JsonResponse({"problem": words}, status=403)
     context = {**site.each_context(request), "title": "Two-step sign-in", "words": words}

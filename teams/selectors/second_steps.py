@@ -19,6 +19,18 @@ def is_owed(user: object, organization: object) -> bool:
     return seat is not None and would_owe(user, organization, seat.organization.second_step)
 
 
+def owed_to(user: object, organization: object) -> Organization | None:
+    """Return whom a visitor of the console owes it, who may see nothing there until then.
+
+    For whoever is of the installation's staff that is any organization of theirs: the staff's pages are the
+    same in each.
+    """
+    if isinstance(user, User) and user.is_staff:
+        mine = [seat.organization for seat in memberships.of_user(user).values()]
+        return next((each for each in mine if is_owed(user, each)), None)
+    return organization if isinstance(organization, Organization) and is_owed(user, organization) else None
+
+
 def would_owe(user: User, organization: Organization, rule: str) -> bool:
     """Tell whether the member would owe it under a rule of the organization."""
     role = memberships.role_in(user, organization)

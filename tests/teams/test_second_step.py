@@ -7,6 +7,7 @@ from allauth.mfa.totp.internal import auth as totp
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from rest_framework.test import APIClient
 
 from chatboost.core.models import AuditEntry
@@ -111,6 +112,36 @@ def test_console_shows_nothing_but_the_way_to_set_it_up(
     assert client.post("/admin/messaging/bot/add/", {"name": "New"}).status_code == 403
     set_up(user)
     assert client.get("/admin/").status_code == 200
+
+
+def test_staff_who_owe_it_anywhere_see_no_page_in_any_organization(
+    organization: Organization, other_organization: Organization, browser_of: Callable[[User], Client]
+) -> None:
+    user = factories.user(is_staff=True)
+    for each in (organization, other_organization):
+        organizations.add_member(organization=each, user=user, role=Role.VIEWER)
+    client = browser_of(user)
+    client.post(reverse("choose_organization"), {"organization": organization.pk})
+    ask(other_organization, SecondStep.EVERYBODY)
+
+    answers = [client.get(page) for page in ("/admin/", "/admin/teams/user/", "/admin/messaging/bot/")]
+    set_up(user)
+
+    assert [answer.status_code for answer in answers] == [403, 403, 403]
+    assert "Globex asks you for two-step sign-in." in answers[0].content.decode()
+    assert client.get("/admin/teams/user/").status_code == 200
+
+
+def test_member_who_owes_it_elsewhere_goes_on_here(
+    organization: Organization, other_organization: Organization, browser_of: Callable[[User], Client]
+) -> None:
+    user = factories.member(organization, Role.VIEWER)
+    organizations.add_member(organization=other_organization, user=user, role=Role.VIEWER)
+    client = browser_of(user)
+    client.post(reverse("choose_organization"), {"organization": organization.pk})
+    ask(other_organization, SecondStep.EVERYBODY)
+
+    assert client.get("/admin/messaging/bot/").status_code == 200
 
 
 def test_page_that_reads_along_is_told_in_json(
