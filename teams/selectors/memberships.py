@@ -9,6 +9,8 @@ from teams.models import ApiKey, Membership, Organization, User
 from teams.principals import ApiKeyPrincipal
 from teams.roles import Role
 
+VIEW = "teams.view_membership"
+
 
 def of_user(user: User) -> dict[int, Membership]:
     """Return the user's memberships in active organizations by organization id; one query a request."""
@@ -84,8 +86,9 @@ def owned_by(email: str, *, name: str, slug: str = "") -> Organization | None:
 
 
 def colleague_of(principal: Any, *, user_id: int | None = None, email: str = "") -> User | None:
-    """Return the user with this id or address, if the principal shares an organization with them."""
-    shared = [seat.organization_id for seat in seats_of(principal)]
+    """Return the user with this id or address, if the principal sees them among some members."""
+    seats = seats_of(principal)
+    shared = [each.organization_id for each in seats if principal.has_perm(VIEW, each.organization)]
     people = User.objects.filter(memberships__organization__in=shared)
     wanted = people.filter(pk=user_id) if user_id is not None else people.filter(email=email.strip().lower())
     return wanted.first()

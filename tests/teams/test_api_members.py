@@ -8,7 +8,7 @@ from allauth.usersessions.models import UserSession
 from rest_framework.test import APIClient
 
 from chatboost.core.models import AuditEntry
-from teams.models import Membership, Organization, User
+from teams.models import Membership, Organization, SecondStep, User
 from teams.roles import Role
 from teams.services import members, organizations
 from tests import factories
@@ -61,6 +61,29 @@ def test_colleague_is_added_with_the_role_at_once(
     assert role_of(organization, colleague) == Role.AGENT
     entry = AuditEntry.objects.get(verb="member.added", organization_id=organization.pk)
     assert (entry.actor_id, entry.changes["user"]) == (owner.pk, [None, colleague.email])
+
+
+def test_colleague_where_the_caller_owes_a_second_step_is_as_good_as_a_stranger(
+    organization: Organization, other_organization: Organization, colleague: User, bearer: Bearer
+) -> None:
+    client = bearer(owner_of(organization))
+    other_organization.second_step = SecondStep.EVERYBODY
+    other_organization.save()
+
+    answer = client.post(path(organization), {"user_id": colleague.pk, "role": "agent"}, format="json")
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "invite_required")
+
+
+def test_key_that_may_not_see_members_finds_none_by_address(
+    organization: Organization, api_for: ApiFor
+) -> None:
+    member = factories.member(organization)
+    client = api_for(organization, scopes=[members.MANAGE])
+
+    answer = client.post(path(organization), {"email": member.email, "role": "agent"}, format="json")
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "invite_required")
 
 
 @pytest.mark.parametrize("who", ["nobody", "stranger", "deactivated stranger", "stranger's id", "no id"])
