@@ -38,6 +38,12 @@ class OrganizationSettingsForm(forms.ModelForm[Organization]):
         model = Organization
         fields = ("name", "time_zone", "language", "second_step")
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # What somebody else has changed since the page was opened is no change of its reader's.
+        for field in self.fields.values():
+            field.show_hidden_initial = True
+
     def clean(self) -> dict[str, Any] | None:
         """Put the service's refusal beside the fields it is about."""
         cleaned = super().clean()
@@ -113,12 +119,6 @@ class OrganizationSettingsAdmin(OrganizationAdmin):
         return usage_list(organization)
 
     def save_model(self, request: HttpRequest, obj: Organization, form: Any, change: bool) -> None:
-        """Change it through the service."""
-        organizations.update(
-            organization=obj,
-            name=obj.name,
-            time_zone=obj.time_zone,
-            language=obj.language,
-            second_step=obj.second_step,
-            actor=request.user,
-        )
+        """Change through the service what was changed on the page."""
+        changed = {name: form.cleaned_data[name] for name in form.changed_data}
+        organizations.update(organization=obj, actor=request.user, **changed)

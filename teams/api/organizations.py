@@ -21,8 +21,6 @@ from teams.roles import Role
 from teams.selectors import memberships, statistics
 from teams.services import deletion, members, organizations
 
-# What a PUT that leaves them out keeps.
-ORGANIZATION_FIELDS = ("name", "time_zone", "language", "second_step")
 ORGANIZATION_ID = OpenApiParameter("organization_id", ID, OpenApiParameter.PATH)
 
 
@@ -79,11 +77,10 @@ class OrganizationViewSet(IdempotentView, viewsets.GenericViewSet[Organization])
         """Change it; what is missing stays."""
         serializer = serializers.OrganizationUpdateSerializer(self._organization, data=request.data)
         serializer.is_valid(raise_exception=True)
-        wanted = {field: getattr(self._organization, field) for field in ORGANIZATION_FIELDS}
-        organizations.update(
-            organization=self._organization, actor=request.user, **(wanted | serializer.validated_data)
+        changed = organizations.update(
+            organization=self._organization, actor=request.user, **serializer.validated_data
         )
-        return Response(self.get_serializer(self._organization).data)
+        return Response(self.get_serializer(changed).data)
 
     @extend_schema(
         summary="Delete an organization",

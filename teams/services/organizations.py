@@ -67,43 +67,33 @@ def create(
 def update(
     *,
     organization: Organization,
-    name: str,
-    time_zone: str,
-    language: str,
-    second_step: str,
+    name: str | None = None,
+    time_zone: str | None = None,
+    language: str | None = None,
+    second_step: str | None = None,
     actor: Any | None = None,
 ) -> Organization:
     """Change how an organization is called, how it reads times and texts, and how its people sign in.
 
-    Its slug stays.
+    What is None stays as it is by now, and so does its slug.
 
     Raises: ValidationFailed (`invalid_time_zone`, `invalid_language`), Conflict (`second_step_missing`): the
         actor would lock themselves out.
     """
-    _check_locale(time_zone, language)
-    if isinstance(actor, User) and second_steps.would_owe(actor, organization, second_step):
+    row = lock(organization.pk)
+    before = audit.state_of(row)
+    wanted = {"name": name, "time_zone": time_zone, "language": language, "second_step": second_step}
+    for field, value in wanted.items():
+        if value is not None:
+            setattr(row, field, value)
+    _check_locale(row.time_zone, row.language)
+    if isinstance(actor, User) and second_steps.would_owe(actor, row, row.second_step):
         message = "Set up your own two-step sign-in first."
         raise Conflict(message, code="second_step_missing", errors={"second_step": [message]})
-    organization.name = name
-    organization.time_zone = time_zone
-    organization.language = language
-    organization.second_step = second_step
-    organization.full_clean()
-    before = audit.state_of(lock(organization.pk))
-    organization.save(update_fields=["name", "time_zone", "language", "second_step"])
-    if changes := audit.diff(before, audit.state_of(organization)):
-        audit.record(
-            actor=actor,
-            verb="organization.changed",
-            object=organization,
-            changes=changes,
-            organization_id=organization.pk,
-        )
-    if "second_step" in changes:
-        # Whoever may not stay is sent off at once.
-        for user_id in memberships.of_organization(organization).values_list("user_id", flat=True):
-            sessions.announce(user_id)
-    return organization
+    row.full_clean()
+    row.save(update_fields=list(wanted))
+    _note_changes(row, before, actor)
+    return row
 
 
 @transaction.atomic
@@ -168,6 +158,22 @@ def _save_with_free_slug(organization: Organization) -> None:
 def _slug_taken() -> ValidationFailed:
     message = "Another organization has this slug."
     return ValidationFailed(message, code="slug_taken", errors={"slug": [message]})
+
+
+def _note_changes(organization: Organization, before: dict[str, Any], actor: Any | None) -> None:
+    changes = audit.diff(before, audit.state_of(organization))
+    if changes:
+        audit.record(
+            actor=actor,
+            verb="organization.changed",
+            object=organization,
+            changes=changes,
+            organization_id=organization.pk,
+        )
+    if "second_step" in changes:
+        # Whoever may not stay is sent off at once.
+        for user_id in memberships.of_organization(organization).values_list("user_id", flat=True):
+            sessions.announce(user_id)
 
 
 def _check_locale(time_zone: str, language: str) -> None:

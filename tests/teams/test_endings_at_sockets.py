@@ -46,13 +46,7 @@ def _delete(organization: Organization, user: User) -> None:
 
 
 def _ask_for_second_step(organization: Organization, user: User) -> None:
-    organizations.update(
-        organization=organization,
-        name=organization.name,
-        time_zone="UTC",
-        language="en",
-        second_step=SecondStep.EVERYBODY,
-    )
+    organizations.update(organization=organization, second_step=SecondStep.EVERYBODY)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """An organization that asks for two-step sign-in shows nothing to members without it."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -182,6 +183,37 @@ def test_console_says_at_the_field_that_one_would_lock_oneself_out(
     assert "Set up your own two-step sign-in first." in answer.content.decode()
     organization.refresh_from_db()
     assert organization.second_step == SecondStep.OPTIONAL
+
+
+def test_page_opened_before_the_rule_leaves_the_rule(
+    organization: Organization, browser_of: Callable[[User], Client]
+) -> None:
+    owner = factories.member(organization, Role.OWNER)
+    set_up(owner)
+    client, page = browser_of(owner), f"/admin/teams/organization/{organization.pk}/change/"
+    shown = client.get(page).content.decode()
+    opened = dict(re.findall(r'name="(initial-\w+)" value="([^"]*)"', shown))
+    ask(organization, SecondStep.EVERYBODY)
+
+    entered = {"name": "Acme Corp", "time_zone": "UTC", "language": "en", "second_step": "optional"}
+    client.post(page, opened | entered)
+
+    assert set(opened) == {f"initial-{name}" for name in entered}
+    organization.refresh_from_db()
+    assert (organization.name, organization.second_step) == ("Acme Corp", SecondStep.EVERYBODY)
+
+
+def test_change_by_a_stale_copy_leaves_the_rule(organization: Organization) -> None:
+    stale = Organization.objects.get(pk=organization.pk)
+    ask(organization, SecondStep.ADMINS)
+
+    changed = organizations.update(organization=stale, name="Acme Corp")
+
+    organization.refresh_from_db()
+    assert (organization.name, organization.second_step) == ("Acme Corp", SecondStep.ADMINS)
+    assert changed == organization
+    entry = AuditEntry.objects.get(verb="organization.changed")
+    assert entry.changes == {"name": ["Acme", "Acme Corp"]}
 
 
 def test_unknown_rule_is_refused(organization: Organization, bearer: Bearer) -> None:
