@@ -116,7 +116,7 @@ class RedisCache(django_redis.RedisCache):
     """Django's Redis cache, surviving Redis.
 
     `OPTIONS["kept_here_when_away"]` lists prefixes of keys that this process keeps in its own memory during
-    an outage: counters that must go on counting.
+    an outage: counters that must go on counting, and marks that must be made.
     """
 
     # Missing from the stubs.

@@ -162,12 +162,13 @@ CHANNEL_LAYERS: dict[str, Any] = {
         "CONFIG": {"hosts": [{"address": LAYER_URL, "socket_timeout": None}], "capacity": 200, "expiry": 30},
     }
 }
+# Without Redis each process limits sign-ins, and remembers the codes that were used, by itself.
+CACHE_KEPT_HERE_WHEN_AWAY = ["allauth:rl:", "allauth.mfa.totp.used?"]
 CACHES: dict[str, Any] = {
     "default": {
         "BACKEND": "chatboost.core.cache.RedisCache",
         "LOCATION": CACHE_URL,
-        # Without Redis each process limits sign-ins by itself.
-        "OPTIONS": {"kept_here_when_away": ["allauth:rl:"]},
+        "OPTIONS": {"kept_here_when_away": CACHE_KEPT_HERE_WHEN_AWAY},
     }
 }
 if EMBEDDED_PUMP:

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+
 from chatboost.core.supervisor import valkey
 from tests.core.processes import wait_until
 
@@ -25,7 +27,7 @@ class CacheServer:
 
     def caches(self) -> dict[str, Any]:
         """Return Django's setting for it."""
-        options = {"kept_here_when_away": ["allauth:rl:"]}
+        options = {"kept_here_when_away": settings.CACHE_KEPT_HERE_WHEN_AWAY}
         return {
             "default": {
                 "BACKEND": "chatboost.core.cache.RedisCache",

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from allauth.mfa.totp.internal import auth as totp
 from django.core.cache import cache
 from django.test import Client
+from django.urls import reverse
 from pytest_django import Settings
 
 from chatboost.core import cache as core_cache
@@ -127,6 +129,24 @@ def test_person_signs_in_and_reads_pages_while_the_cache_is_away(server: CacheSe
     signed_in = client.post("/accounts/login/", {"login": owner.email, "password": PASSWORD})
 
     assert (signed_in.status_code, client.get("/admin/").status_code) == (302, 200)
+
+
+@pytest.mark.django_db
+def test_code_of_the_second_step_works_once_while_the_cache_is_away(server: CacheServer) -> None:
+    owner = factories.user()
+    factories.organization(owner=owner)
+    secret = totp.generate_totp_secret()
+    totp.TOTP.activate(owner, secret)
+    server.kill()
+
+    def signs_in() -> bool:
+        client = Client()
+        client.post("/accounts/login/", {"login": owner.email, "password": PASSWORD})
+        client.post(reverse("mfa_authenticate"), {"code": code})
+        return "_auth_user_id" in client.session
+
+    code = totp.format_hotp_value(totp.hotp_value(secret, int(time.time()) // 30))
+    assert [signs_in(), signs_in()] == [True, False]
 
 
 @pytest.mark.django_db
