@@ -13,7 +13,8 @@ from chatboost.core.errors import Conflict, Forbidden, NotFound, ValidationFaile
 from teams import limits
 from teams.errors import InviteRequired
 from teams.events import MemberRemoved
-from teams.models import Membership, Organization, User
+from teams.models import Medium, Membership, NotificationType, Organization, User
+from teams.notifications.writing import News, tell
 from teams.roles import Role
 from teams.selectors import memberships
 from teams.services import organizations, reach, sessions
@@ -23,7 +24,7 @@ MANAGE = "teams.manage_members"
 
 @transaction.atomic
 def add(*, organization: Organization, user: User, role: str, actor: Any | None = None) -> Membership:
-    """Give a user a role in an organization. No actor means the installation.
+    """Give a user a role in an organization, and tell them. No actor means the installation.
 
     Raises: Forbidden (`beyond_your_role`), Conflict (`already_member`, `account_inactive`, `limit_reached`).
     """
@@ -42,6 +43,7 @@ def add(*, organization: Organization, user: User, role: str, actor: Any | None 
         changes={"user": (None, user), "role": (None, role)},
     )
     sessions.announce(user.pk)
+    _tell(membership, actor)
     return membership
 
 
@@ -136,6 +138,20 @@ def transfer_ownership(*, organization: Organization, user_id: int, actor: User)
         changes={"owner": (own.user, heir.user)},
         organization_id=locked.pk,
     )
+
+
+def _tell(membership: Membership, actor: Any | None) -> None:
+    name = actor.get_full_name() if isinstance(actor, User) else ""
+    news = News(
+        organization=membership.organization,
+        type=NotificationType.SYSTEM,
+        title=f"You were added to {membership.organization.name}",
+        body=f"{f'By {name}. ' if name else ''}Your role is {Role(membership.role).label.lower()}. "
+        "You may leave on the page of the members.",
+        object=membership,
+    )
+    # It is nobody else's: the chat is read by many.
+    tell(news, users=[membership.user], without={Medium.TELEGRAM})
 
 
 def _membership(organization: Organization, user: User) -> Membership:

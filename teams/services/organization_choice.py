@@ -1,5 +1,7 @@
 """Which organization a request is about."""
 
+from operator import attrgetter
+
 from chatboost.core.errors import NotFound
 from teams.models import Organization, User
 from teams.selectors import memberships
@@ -22,9 +24,11 @@ def for_header(user: User, slug: str | None) -> Organization | None:
 
 
 def for_session(user: User, chosen_id: object) -> Organization | None:
-    """Return the organization chosen in the console, or the first by name."""
+    """Return the organization chosen in the console, or else the one the user has belonged to for longest.
+
+    So somebody else can't move a person's console by giving them another membership.
+    """
     mine = memberships.of_user(user)
     chosen = mine.get(chosen_id) if isinstance(chosen_id, int) else None
-    first = next(iter(mine.values()), None)
-    membership = chosen or first
+    membership = chosen or min(mine.values(), key=attrgetter("pk"), default=None)
     return membership.organization if membership else None

@@ -5,10 +5,19 @@ from typing import Any
 
 import pytest
 from allauth.usersessions.models import UserSession
+from django.test import Client
 from rest_framework.test import APIClient
 
-from chatboost.core.models import AuditEntry
-from teams.models import Membership, Organization, SecondStep, User
+from chatboost.core.models import AuditEntry, WorkItem
+from teams.models import (
+    Membership,
+    Notification,
+    Organization,
+    SecondStep,
+    TelegramChat,
+    TelegramMessage,
+    User,
+)
 from teams.roles import Role
 from teams.services import members, organizations
 from tests import factories
@@ -84,6 +93,35 @@ def test_key_that_may_not_see_members_finds_none_by_address(
     answer = client.post(path(organization), {"email": member.email, "role": "agent"}, format="json")
 
     assert (answer.status_code, answer.json()["code"]) == (422, "invite_required")
+
+
+def test_colleague_who_is_added_is_told_by_bell_and_mail_alone(
+    organization: Organization, colleague: User, bearer: Bearer, chat: TelegramChat
+) -> None:
+    bearer(owner_of(organization)).post(
+        path(organization), {"user_id": colleague.pk, "role": "agent"}, format="json"
+    )
+
+    (told,) = Notification.objects.filter(organization=organization)
+    assert (told.user, told.type, told.title) == (colleague, "system", "You were added to Acme")
+    assert told.seq is not None
+    assert WorkItem.objects.filter(kind="teams.notification_mail", subject_id=told.pk).count() == 1
+    assert not TelegramMessage.objects.exists()
+
+
+def test_colleague_who_is_added_finds_the_console_where_it_was(
+    organization: Organization,
+    other_organization: Organization,
+    colleague: User,
+    browser_of: Callable[[User], Client],
+) -> None:
+    browser = browser_of(colleague)
+    before = browser.get("/admin/").wsgi_request.organization
+
+    members.add(organization=organization, user=colleague, role=Role.VIEWER)
+
+    assert organization.name < other_organization.name
+    assert browser.get("/admin/").wsgi_request.organization == before == other_organization
 
 
 @pytest.mark.parametrize("who", ["nobody", "stranger", "deactivated stranger", "stranger's id", "no id"])
