@@ -289,6 +289,7 @@ MFA_ALLOW_UNVERIFIED_EMAIL = True
 REGISTRATION_OPEN = env.bool("REGISTRATION_OPEN", default=True)
 # A deleted organization can be restored for so long; then its rows go.
 ORGANIZATION_PURGE_AFTER = timedelta(days=env.float("ORGANIZATION_PURGE_AFTER_DAYS", default=7))
+ORGANIZATIONS_PER_OWNER = env.int("ORGANIZATIONS_PER_OWNER", default=20)
 INVITE_LIFETIME = timedelta(days=env.int("INVITE_LIFETIME_DAYS", default=7))
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
 

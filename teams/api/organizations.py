@@ -52,7 +52,13 @@ class OrganizationViewSet(IdempotentView, viewsets.GenericViewSet[Organization])
         """Give whoever opens an organization, so has perhaps none yet, keys of their own."""
         return -person(self.request).pk if self.action == "create" else super().idempotency_scope()
 
-    @extend_schema(summary="Open an organization; the caller becomes its owner")
+    @extend_schema(
+        summary="Open an organization; the caller becomes its owner",
+        responses={
+            201: serializers.OrganizationSerializer,
+            409: OpenApiResponse(description="`limit_reached`: the caller owns as many as a person may."),
+        },
+    )
     def create(self, request: Request) -> Response:
         """Open one."""
         serializer = self.get_serializer(data=request.data)

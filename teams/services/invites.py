@@ -31,15 +31,19 @@ from teams.services import addresses, api_keys, organizations, reach, registrati
 MANAGE = "teams.manage_members"
 TEMPLATE = "invite"
 
-# Mails to one address, of one organization and of all of them, and of one organization to anybody: people who
-# did not ask for them are at the other end.
+# Mails to one address, of one organization and of all of them, and to anybody, of one organization and of one
+# person or key: people who did not ask for them are at the other end.
 ADDRESS_RATE = Rate(5, timedelta(days=1))
 EVERYBODYS_ADDRESS_RATE = Rate(10, timedelta(days=1))
 ORGANIZATION_RATE = Rate(200, timedelta(days=1))
+# Anybody may open organizations: with each they would have as many mails again.
+ACTOR_RATE = ORGANIZATION_RATE
 
 
 class Actor(Protocol):
     """Whoever invites: a user or an API key."""
+
+    pk: Any
 
     def has_perm(self, perm: str, obj: Organization) -> bool:
         """Tell whether the actor holds a permission in an organization."""
@@ -59,7 +63,7 @@ def create(*, organization: Organization, email: str, role: str, actor: Actor | 
         raise Conflict("This person is a member already.", code="already_member")
     _make_room(organization, email, actor)
     limits.check(organization, "members")
-    _spend(organization, email)
+    _spend(organization, email, actor)
     token = secrets.token_urlsafe(32)
     invite = Invite(organization=organization, email=email, role=role, **_fresh(token, actor))
     invite.full_clean()
@@ -87,7 +91,7 @@ def resend(*, invite: Invite, actor: Actor | None = None) -> Invite:
         limits.check(row.organization, "members")
     elif row.state != InviteState.PENDING:
         raise Conflict(f"This invite is {row.state.label.lower()}.", code="invite_closed")
-    _spend(row.organization, row.email)
+    _spend(row.organization, row.email, actor)
     token = secrets.token_urlsafe(32)
     before = row.expires_at
     for name, value in _fresh(token, actor).items():
@@ -207,12 +211,14 @@ def _make_room(organization: Organization, email: str, actor: Actor | None) -> N
         _revoke(invite, actor)
 
 
-def _spend(organization: Organization, email: str) -> None:
-    for key, rate in (
+def _spend(organization: Organization, email: str, actor: Actor | None) -> None:
+    rates_of_all = [
         (f"invite:{organization.pk}:{email}", ADDRESS_RATE),
         (f"invite:any:{email}", EVERYBODYS_ADDRESS_RATE),
         (f"invite:{organization.pk}", ORGANIZATION_RATE),
-    ):
+    ]
+    rates_of_actor = [(f"invite:by:{actor.pk}", ACTOR_RATE)] if actor is not None else []
+    for key, rate in rates_of_all + rates_of_actor:
         verdict = rates.hit(key, limit=rate.limit, window=rate.window)
         if not verdict.is_allowed:
             wait = math.ceil(verdict.retry_after.total_seconds())

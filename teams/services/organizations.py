@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
@@ -33,14 +34,17 @@ def create(
 ) -> Organization:
     """Open an organization and make the user its owner. Without a slug one is made from the name.
 
-    Only whoever runs the installation says that it `uses_installation_chat`.
+    Only whoever runs the installation says that it `uses_installation_chat`, and opens, without an actor,
+    more than a person may own.
 
     Raises: ValidationFailed (`slug_taken`, `invalid_time_zone`, `invalid_language`), Conflict
-        (`account_inactive`): the owner could not sign in.
+        (`account_inactive`: the owner could not sign in; `limit_reached`).
     """
     _check_locale(time_zone, language)
     if not owner.is_active:
         raise Conflict(f"The account of {owner.email} is deactivated.", code="account_inactive")
+    if actor is not None:
+        _check_owned(owner)
     organization = Organization(
         name=name,
         slug=slug,
@@ -158,6 +162,19 @@ def _save_with_free_slug(organization: Organization) -> None:
 def _slug_taken() -> ValidationFailed:
     message = "Another organization has this slug."
     return ValidationFailed(message, code="slug_taken", errors={"slug": [message]})
+
+
+def _check_owned(owner: User) -> None:
+    """Refuse one more than a person may own; those that are deleted count until they are purged."""
+    # The person's row is the lock.
+    User.objects.select_for_update(no_key=True).get(pk=owner.pk)
+    owned = Membership.objects.across_organizations().filter(user=owner, role=Role.OWNER).count()
+    if owned >= settings.ORGANIZATIONS_PER_OWNER:
+        raise Conflict(
+            f"A person may own {settings.ORGANIZATIONS_PER_OWNER:,} organizations, deleted ones included "
+            f"until they are removed, and this one owns {owned:,}.",
+            code="limit_reached",
+        )
 
 
 def _note_changes(organization: Organization, before: dict[str, Any], actor: Any | None) -> None:

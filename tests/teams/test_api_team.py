@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from chatboost.core import clock
@@ -63,6 +64,27 @@ def test_organization_create_refused_answers_400_beside_the_field(
 
     assert (answer.status_code, answer.json()["code"]) == (400, code)
     assert field in answer.json()["errors"]
+
+
+def test_organization_create_beyond_what_a_person_may_own_answers_409(
+    bearer: Bearer, settings: Settings
+) -> None:
+    settings.ORGANIZATIONS_PER_OWNER = 2
+    user = factories.user()
+    client = bearer(user)
+
+    answers = [
+        client.post("/team/organizations", {"name": f"No {number}"}, format="json") for number in range(3)
+    ]
+
+    assert [answer.status_code for answer in answers] == [201, 201, 409]
+    assert answers[2].json()["code"] == "limit_reached"
+    # Whoever runs the installation may open more; and what others own counts for them alone.
+    assert factories.organization(owner=user)
+    assert (
+        bearer(factories.user()).post("/team/organizations", {"name": "New"}, format="json").status_code
+        == 201
+    )
 
 
 def test_organization_create_by_api_key_answers_403(api: APIClient) -> None:

@@ -8,6 +8,7 @@ from allauth.account.models import EmailAddress
 
 from chatboost.core import clock
 from chatboost.core.errors import Conflict, DomainError, ValidationFailed
+from chatboost.core.limits import Rate
 from chatboost.core.models import AuditEntry, Mail
 from teams import limits
 from teams.errors import TooManyAttempts
@@ -224,6 +225,18 @@ def test_mails_to_one_address_are_limited_whoever_invites(organization: Organiza
     assert refusal(ask, organization=organization) == "rate_limited"
     assert Mail.objects.filter(to=ADDRESS).count() == 10
     assert ask(organization, email="bob@example.com")
+
+
+def test_mails_of_one_person_are_limited_in_all_of_their_organizations(
+    organization: Organization, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(invites, "ACTOR_RATE", Rate(3, timedelta(days=1)))
+    for number in range(3):
+        ask(factories.organization(owner=owner), email=f"person{number}@example.net", actor=owner)
+
+    assert refusal(ask, organization=organization, actor=owner) == "rate_limited"
+    assert Mail.objects.count() == 3
+    assert ask(organization, actor=factories.member(organization, Role.ADMIN))
 
 
 # Sending again, taking back
