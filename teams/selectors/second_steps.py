@@ -1,10 +1,15 @@
 """Who owes an organization a second step of signing in."""
 
 from allauth.mfa.models import Authenticator
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
 
-from teams.models import Organization, SecondStep, User
+from teams.models import Membership, Organization, SecondStep, User
 from teams.roles import Role
 from teams.selectors import memberships
+
+# Whom `SecondStep.ADMINS` asks.
+ADMINS = (Role.OWNER, Role.ADMIN)
 
 
 def is_owed(user: object, organization: object) -> bool:
@@ -31,12 +36,19 @@ def owed_to(user: object, organization: object) -> Organization | None:
     return organization if isinstance(organization, Organization) and is_owed(user, organization) else None
 
 
+def without_owed(seats: models.QuerySet[Membership]) -> models.QuerySet[Membership]:
+    """Leave out the seats of those who owe their organization the step. Costs no query of its own."""
+    is_asked = Q(organization__second_step=SecondStep.EVERYBODY) | Q(
+        organization__second_step=SecondStep.ADMINS, role__in=ADMINS
+    )
+    has_one = Exists(Authenticator.objects.filter(user=OuterRef("user"), type=Authenticator.Type.TOTP))
+    return seats.filter(~is_asked | has_one)
+
+
 def would_owe(user: User, organization: Organization, rule: str) -> bool:
     """Tell whether the member would owe it under a rule of the organization."""
     role = memberships.role_in(user, organization)
-    is_asked = rule == SecondStep.EVERYBODY or (
-        rule == SecondStep.ADMINS and role in (Role.OWNER, Role.ADMIN)
-    )
+    is_asked = rule == SecondStep.EVERYBODY or (rule == SecondStep.ADMINS and role in ADMINS)
     return role is not None and is_asked and not _has_one(user)
 
 

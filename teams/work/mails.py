@@ -10,6 +10,7 @@ from chatboost.core.errors import ValidationFailed
 from chatboost.core.work.kinds import BatchKind, Item
 from teams.models import Membership, Notification
 from teams.notifications import media
+from teams.selectors import second_steps
 
 logger = structlog.get_logger(__name__)
 
@@ -22,21 +23,22 @@ class MailKind(BatchKind[Found, Notification | None]):
     name = media.MAIL_KIND
 
     def load(self, items: Sequence[Item]) -> Found:
-        """Fetch the notifications of people who are still members, with both."""
+        """Fetch the notifications of people who are still members and may read them, with both."""
         rows = Notification.objects.select_related("user", "organization").in_bulk(
             [item.subject_id for item in items]
         )
-        members = set(
-            Membership.objects.filter(
-                organization_id__in={row.organization_id for row in rows.values()},
-                user_id__in={row.user_id for row in rows.values()},
-                user__is_active=True,
-            ).values_list("organization_id", "user_id")
+        seats = Membership.objects.filter(
+            organization_id__in={row.organization_id for row in rows.values()},
+            user_id__in={row.user_id for row in rows.values()},
+            user__is_active=True,
         )
+        # What the organization shows only behind the second step is not mailed past it.
+        readers = second_steps.without_owed(seats)
+        members = set(readers.values_list("organization_id", "user_id"))
         return {pk: row for pk, row in rows.items() if (row.organization_id, row.user_id) in members}
 
     def apply(self, item: Item, context: Found) -> Notification | None:
-        """Find the item's notification; None when it was removed, or its reader has left."""
+        """Find the item's notification; None when it was removed, or is not for its reader."""
         row = context.get(item.subject_id)
         return row if row is not None and row.title else None
 

@@ -5,6 +5,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from allauth.mfa.totp.internal import auth as totp
 from django.core.management import CommandError, call_command
 
 from chatboost.core import clock
@@ -12,7 +13,15 @@ from chatboost.core.errors import NotFound, ValidationFailed
 from chatboost.core.models import AuditEntry, Job, Mail, WorkItem
 from chatboost.core.ticks import firing
 from chatboost.messaging.services import contacts
-from teams.models import Membership, Notification, NotificationType, Organization, TelegramMessage, User
+from teams.models import (
+    Membership,
+    Notification,
+    NotificationType,
+    Organization,
+    SecondStep,
+    TelegramMessage,
+    User,
+)
 from teams.notifications import announcements, reading
 from teams.roles import Role
 from teams.services import telegram
@@ -79,6 +88,21 @@ def test_mail_is_not_written_to_whoever_has_no_use_for_it(
         User.objects.filter(pk=editor.pk).update(is_active=False)
     work(clock.now())
     assert not Mail.objects.exists()
+
+
+def test_mail_is_not_written_to_whoever_owes_the_second_step(organization: Organization) -> None:
+    organization.second_step = SecondStep.ADMINS
+    organization.save()
+    admin, secured, editor = (
+        factories.member(organization, role) for role in (Role.ADMIN, Role.ADMIN, Role.EDITOR)
+    )
+    totp.TOTP.activate(secured, totp.generate_totp_secret())
+    told(organization, users=[admin, secured, editor], type=NotificationType.INCIDENT)
+
+    work(clock.now())
+
+    assert set(Mail.objects.values_list("to", flat=True)) == {secured.email, editor.email}
+    assert Notification.objects.filter(user=admin).exclude(seq=None).exists()
 
 
 def test_address_that_no_server_takes_harms_nobody_else(organization: Organization, editor: User) -> None:
