@@ -57,6 +57,11 @@ def note_created(user: User, *, actor: User | None) -> None:
     audit.record(actor=actor, verb="user.created", object=user, organization_id=INSTALLATION)
 
 
+def note_reset_link(user: User) -> None:
+    """Note that whoever runs the installation has made a link by which the user sets another password."""
+    audit.record(actor=None, verb="user.reset_link_made", object=user, organization_id=INSTALLATION)
+
+
 @transaction.atomic
 def open_organization(*, name: str, email: str, password: str | None = None, slug: str = "") -> Organization:
     """Open an organization for the user with this e-mail, who is created when there is none.

@@ -4,9 +4,11 @@ import io
 import re
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.core.management import CommandError, call_command
 from django.test import Client
 
+from chatboost.core.models import AuditEntry
 from teams.models import Membership, Organization, User
 from teams.services import deletion
 from tests import factories
@@ -65,6 +67,24 @@ def test_known_user_keeps_their_password_and_is_told_where_to_sign_in(
     assert user.check_password("correct horse battery")
     assert "keeps its password" in said
     assert "/accounts/login/" in said
+
+
+def test_owner_who_has_lost_everything_gets_a_link_that_is_audited(client: Client) -> None:
+    run("Initech", "--email", EMAIL)
+    User.objects.update(password=make_password("forgotten, alas"))
+
+    plain, said = run("Initech", "--email", EMAIL), run("Initech", "--email", EMAIL, "--reset-link")
+
+    link = re.search(r"https?://[^/]+(/accounts/password/reset/key/\S+)", said)
+    assert link, said
+    form = client.get(link[1], follow=True)
+    new = {"password1": "a long enough secret", "password2": "a long enough secret"}
+    client.post(form.redirect_chain[-1][0], new)
+    assert User.objects.get().check_password("a long enough secret")
+    assert "/accounts/password/reset/" not in plain
+    entry = AuditEntry.objects.get(verb="user.reset_link_made")
+    assert (entry.organization_id, entry.object_label) == (0, EMAIL)
+    assert Organization.objects.count() == 1
 
 
 def test_deactivated_owner_is_an_error() -> None:

@@ -1,4 +1,4 @@
-"""`manage.py create_organization NAME --email owner@example.com [--password-stdin]`."""
+"""`manage.py create_organization NAME --email owner@example.com [--password-stdin] [--reset-link]`."""
 
 import sys
 from typing import Any
@@ -29,6 +29,11 @@ class Command(BaseCommand):
             "--slug", default="", help="For URLs and X-Organization; made from the name if missing."
         )
         parser.add_argument(
+            "--reset-link",
+            action="store_true",
+            help="Print a link by which the owner sets another password, too.",
+        )
+        parser.add_argument(
             "--password-stdin", action="store_true", help="Read a new owner's password from standard input."
         )
 
@@ -43,7 +48,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{organization.name} {state}: {organization.slug} (id {organization.pk}).")
         if password is not None and not is_new:
             self.stdout.write(f"{email} had an account, and keeps its password.")
-        self._say_how_to_sign_in(User.objects.get(email=email))
+        self._say_how_to_sign_in(User.objects.get(email=email), is_reset=options["reset_link"])
 
     def _open(self, email: str, password: str | None, options: dict[str, Any]) -> Organization:
         try:
@@ -55,11 +60,13 @@ class Command(BaseCommand):
         except ValidationError as refusal:
             raise CommandError("; ".join(refusal.messages)) from refusal
 
-    def _say_how_to_sign_in(self, owner: User) -> None:
-        if owner.has_usable_password():
+    def _say_how_to_sign_in(self, owner: User, *, is_reset: bool) -> None:
+        if owner.has_usable_password() and not is_reset:
             self.stdout.write(f"{owner.email} signs in at {_address('account_login')}")
             return
         # Whoever runs this may do anything. There may be no mail server yet by which a link could come.
+        if is_reset:
+            registration.note_reset_link(owner)
         link = _address(
             "account_reset_password_from_key",
             uidb36=user_pk_to_url_str(owner),
