@@ -1,7 +1,8 @@
 """What people change about getting into their own account, in the installation's audit log.
 
-allauth writes these rows, and says so by signals. Two things start from here: a password that was reset by
-mail proves the address, and a new second step ends the sessions that were begun without it.
+allauth writes these rows, and says so by signals. Some things start from here: a password that was reset by
+mail proves the address, a new second step ends the sessions that were begun without it, and one that is gone
+has open sockets ask whether they may stay.
 """
 
 from typing import Any
@@ -28,6 +29,7 @@ def watch() -> None:
         (mfa_signals.authenticator_reset, "user.second_step_renewed"),
     ):
         _listen(signal, verb, lambda news: (news["user"], {"kind": (None, news["authenticator"].type)}))
+    mfa_signals.authenticator_removed.connect(_ask_again, weak=False, dispatch_uid="teams.ask_again")
     mfa_signals.authenticator_added.connect(_end_others, weak=False, dispatch_uid="teams.end_others")
     account_signals.password_reset.connect(_reclaim, weak=False, dispatch_uid="teams.reclaim")
     _listen(
@@ -75,6 +77,10 @@ def _end_others(
     if authenticator.type == Authenticator.Type.TOTP:
         # Whoever has come in by the password alone, somewhere else, must show a code too.
         sessions.end_all(user, actor=user, besides=request.session.session_key)
+
+
+def _ask_again(sender: Any, user: User, **news: Any) -> None:
+    sessions.announce(user.pk)
 
 
 def _listen(signal: Signal, verb: str, read: Any) -> None:

@@ -165,6 +165,10 @@ class Live(AsyncJsonWebsocketConsumer):
             start=standing.cursor,
         )
         await postbox.here().attach(self._subscriber)
+        # What has ended since this socket was let in, it did not hear of.
+        await self._confirm()
+        if self._visitor is None:
+            return
         words = {"cursor": standing.cursor, "unread": standing.unread}
         await self._outbox.put(frame("ready", organization=visitor.organization.slug, **words))
         self._helpers.append(asyncio.create_task(self._watch()))

@@ -107,6 +107,7 @@ class AuthenticatorAdmin(ReadOnlyStaffAdmin):
         """Delete it; recovery codes that nothing is left to recover go too."""
         super().delete_model(request, obj)
         delete_dangling_recovery_codes(obj.user)
+        sessions.announce(obj.user_id)
 
 
 class SocialAppForm(forms.ModelForm[SocialApp]):

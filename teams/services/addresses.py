@@ -13,6 +13,7 @@ from django.db import transaction
 
 from chatboost.core import audit
 from teams.models import User
+from teams.services import sessions
 
 INSTALLATION = 0
 
@@ -67,7 +68,7 @@ def reclaim(user: User) -> None:
     A second step is then somebody else's. Sessions and tokens have ended with the old password.
     """
     if not is_proved(user):
-        Authenticator.objects.filter(user=user).delete()
+        _remove_second_step(user)
         prove(user, user.email)
         audit.record(
             actor=user,
@@ -76,6 +77,19 @@ def reclaim(user: User) -> None:
             changes={"email": (None, user.email)},
             organization_id=INSTALLATION,
         )
+
+
+def _remove_second_step(user: User) -> None:
+    for row in Authenticator.objects.filter(user=user):
+        audit.record(
+            actor=user,
+            verb="user.second_step_removed",
+            object=user,
+            changes={"kind": (row.type, None)},
+            organization_id=INSTALLATION,
+        )
+        row.delete()
+    sessions.announce(user.pk)
 
 
 def begin_anew(user: User) -> None:

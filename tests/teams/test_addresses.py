@@ -88,6 +88,8 @@ def test_reset_by_mail_closes_what_a_squatter_has_opened(squatted: User, organiz
     ]
     assert not SocialAccount.objects.exists()
     assert not Authenticator.objects.exists()
+    removed = AuditEntry.objects.filter(verb="user.second_step_removed", object_id=str(squatted.pk))
+    assert [entry.changes for entry in removed] == [{"kind": ["totp", None]}]
     assert AuditEntry.objects.get(verb="user.email_proved").changes == {"email": [None, ADDRESS]}
     invites.accept(key=invites.key_of(token), user=squatted)
     assert reset(OTHER).status_code == 400

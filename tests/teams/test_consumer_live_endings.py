@@ -18,6 +18,7 @@ from teams.errors import Unauthenticated
 from teams.models import Membership, Organization, User
 from teams.roles import Role
 from teams.services import sessions
+from teams.services.socket_access import Visitor
 from tests import factories
 from tests.core.cache_server import CacheServer
 from tests.teams.socket_client import HOST, SocketClient, ask, expect_refusal, ready
@@ -47,6 +48,20 @@ async def test_removed_member_is_closed_with_4403_at_the_next_subscribe(
     await sync_to_async(Membership.objects.filter(organization=organization).delete)()
 
     await socket.send_json(type="subscribe", topic=f"gadget:{organization.pk}")
+
+    await expect_refusal(socket, "membership_ended", 4403)
+
+
+async def test_membership_that_ends_while_the_socket_opens_is_noticed_at_once(
+    open_socket: Open, organization: Organization, token: str
+) -> None:
+    class Late(Live):
+        async def _admit(self, offered: list[str]) -> Visitor:
+            visitor = await super()._admit(offered)
+            await sync_to_async(Membership.objects.filter(organization=organization).delete)()
+            return visitor
+
+    socket = await open_socket(f"bearer.{token}", consumer=Late)
 
     await expect_refusal(socket, "membership_ended", 4403)
 

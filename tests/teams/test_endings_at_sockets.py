@@ -2,14 +2,20 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from allauth.mfa.base.internal.flows import delete_and_cleanup
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal import auth as totp
 from asgiref.sync import sync_to_async
 from django.test import Client
+from django.urls import reverse
 
 from teams.models import Membership, Organization, SecondStep, User
 from teams.roles import Role
-from teams.services import deactivation, deletion, members, organizations, sessions
+from teams.services import addresses, deactivation, deletion, members, organizations, sessions
 from tests import factories
 from tests.teams.invited import ask
 from tests.teams.socket_client import HOST, ORIGIN, SocketClient, expect_refusal, ready
@@ -80,6 +86,38 @@ async def test_socket_is_closed_within_a_second(
     await expect_refusal(socket, code, close)
 
     assert time.monotonic() - began < 1
+
+
+def _by_the_person(user: User) -> None:
+    request: Any = SimpleNamespace(user=user)
+    delete_and_cleanup(request, Authenticator.objects.get(user=user))
+
+
+def _by_staff(user: User) -> None:
+    client = Client()
+    client.force_login(factories.user(is_staff=True), factories.SIGN_IN)
+    step = Authenticator.objects.get(user=user)
+    client.post(reverse("admin:mfa_authenticator_delete", args=[step.pk]), {"post": "yes"})
+
+
+@pytest.mark.parametrize("remove", [_by_the_person, _by_staff, addresses.reclaim])
+async def test_socket_is_closed_when_the_second_step_is_gone(
+    real_layer: None,
+    open_socket: Open,
+    organization: Organization,
+    member: User,
+    sign_in: Callable[[User], dict[str, str]],
+    remove: Callable[[User], None],
+) -> None:
+    token = (await sync_to_async(sign_in)(member))["access_token"]
+    await sync_to_async(lambda: totp.TOTP.activate(member, totp.generate_totp_secret()))()
+    await sync_to_async(_ask_for_second_step)(organization, member)
+    socket = await open_socket(f"bearer.{token}")
+    await ready(socket)
+
+    await sync_to_async(remove)(member)
+
+    await expect_refusal(socket, "second_step_required", 4403)
 
 
 def _from_the_console(client: Client) -> None:
