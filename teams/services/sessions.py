@@ -12,14 +12,17 @@ from allauth.headless import app_settings
 from allauth.headless.internal.sessionkit import lookup_session
 from allauth.headless.tokens.strategies.jwt import JWTTokenStrategy, internal
 from allauth.usersessions.models import UserSession
+from django.conf import settings
+from django.contrib.sessions.backends.cached_db import KEY_PREFIX
+from django.contrib.sessions.backends.db import SessionStore as StoredSession
 from django.contrib.sessions.models import Session
+from django.core.cache import caches
 from django.db import transaction
 
 from chatboost.core import audit, clock, live
 from teams.errors import Unauthenticated
 from teams.models import User
 
-REFRESH_TOKENS_KEY = "headless_refresh_tokens"
 # Whom access tokens are for: a token of another service that shares our key by mistake is none of ours.
 AUDIENCE = "chatboost"
 # What the libraries raise for text that they do not foresee: brackets without end, letters of no base64.
@@ -75,8 +78,8 @@ def refresh(refresh_token: str) -> Tokens:
         claims = internal.decode_token(refresh_token, "refresh")
         key = internal.session_key_from_sid(claims["sid"]) if claims else None
     except UNREADABLE:
-        key = None
-    tokens = _rotate(key, claims["jti"], refresh_token) if key else None
+        claims, key = None, None
+    tokens = _rotate(key, claims) if claims and key else None
     if tokens is None:
         raise Unauthenticated("The refresh token is not valid.", code="invalid_refresh_token")
     return tokens
@@ -135,13 +138,22 @@ def announce(user_id: int) -> None:
 
 
 @transaction.atomic
-def _rotate(key: str, jti: str, refresh_token: str) -> Tokens | None:
+def _rotate(key: str, claims: dict[str, Any]) -> Tokens | None:
     # The row is the lock and the truth; the cached copy may lag behind a lost cache write.
-    row = Session.objects.select_for_update().filter(pk=key, expire_date__gt=clock.now()).first()
-    if row is None:
+    rows = Session.objects.select_for_update().filter(pk=key, expire_date__gt=clock.now())
+    if rows.first() is None:
         return None
-    if jti not in row.get_decoded().get(REFRESH_TOKENS_KEY, {}):
+    session = StoredSession(key)
+    if claims["jti"] not in internal.get_refresh_token_state(session):
         end(key)
         return None
-    pair = app_settings.TOKEN_STRATEGY.refresh_token(refresh_token)
-    return Tokens(*pair) if pair else None
+    user = internal.validate_token_user(claims, session)
+    if user is None:
+        return None
+    access = internal.create_access_token(user, session, app_settings.TOKEN_STRATEGY.get_claims(user))
+    internal.invalidate_refresh_token(session, claims)
+    tokens = Tokens(access, internal.create_refresh_token(user, session))
+    session.save()
+    # Not before the commit: should that fail, the cache would know a token that nobody was given.
+    transaction.on_commit(lambda: caches[settings.SESSION_CACHE_ALIAS].delete(f"{KEY_PREFIX}{key}"))
+    return tokens

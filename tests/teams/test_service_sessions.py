@@ -1,10 +1,12 @@
 """Sessions and the tokens that stand for them."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.contrib.sessions.models import Session
 from django.core.cache import cache
+from django.db import transaction
 
 from teams.errors import Unauthenticated
 from teams.models import User
@@ -64,3 +66,27 @@ def test_refresh_reuse_is_seen_though_the_cached_session_is_stale(sign_in: SignI
         sessions.refresh(pair["refresh_token"])
 
     assert not Session.objects.exists()
+
+
+def test_refresh_whose_transaction_fails_leaves_the_token_good(sign_in: SignIn) -> None:
+    pair = sign_in(factories.user())
+    with pytest.raises(InterruptedError), transaction.atomic():
+        sessions.refresh(pair["refresh_token"])
+        raise InterruptedError
+
+    again = sessions.refresh(pair["refresh_token"])
+
+    assert sessions.validate(again.access) is not None
+
+
+def test_refresh_leaves_no_old_copy_in_the_cache(
+    sign_in: SignIn, django_capture_on_commit_callbacks: Any
+) -> None:
+    pair = sign_in(factories.user())
+    key = key_of(pair)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        sessions.refresh(pair["refresh_token"])
+
+    assert cache.get(f"django.contrib.sessions.cached_db{key}") is None
+    assert sessions.user_of(key) is not None
