@@ -25,6 +25,8 @@ or removed elsewhere.
 
 A socket outlives the access token it was opened with, never the session behind it: that is asked after
 whenever access changes, and with each ping.
+
+A user has only so many sockets in a process: one more is closed with 1008, `too_many_sockets`.
 """
 
 import asyncio
@@ -36,6 +38,7 @@ from urllib.parse import parse_qs
 import structlog
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from django.conf import settings
 
 from chatboost.core import tenancy
 from teams import origins
@@ -153,6 +156,8 @@ class Live(AsyncJsonWebsocketConsumer):
 
     async def _enter(self, visitor: Visitor) -> None:
         standing = await database_sync_to_async(inbox.standing)(visitor.user_id, visitor.organization)
+        if postbox.here().count_of(visitor.user_id) >= settings.SOCKETS_PER_USER:
+            raise Refused(Close.POLICY_VIOLATION, "too_many_sockets")
         loop = asyncio.get_running_loop()
         self._visitor = visitor
         self._allowance = Allowance(loop.time())

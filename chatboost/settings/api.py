@@ -6,6 +6,8 @@ from chatboost.settings.environment import env
 
 # Requests of one key, user, or address without credentials; empty: no limit.
 API_RATE_LIMIT = env.str("API_RATE_LIMIT", default="1200/min")
+# Open sockets of one user in one web process.
+SOCKETS_PER_USER = env.int("SOCKETS_PER_USER", default=10)
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "teams.authentication.JWTAuthentication",

@@ -56,6 +56,10 @@ class Postbox:
         self._executor: ThreadPoolExecutor | None = None
         self._stop_listening: Callable[[], None] | None = None
 
+    def count_of(self, user_id: int) -> int:
+        """Return how many sockets a user has here."""
+        return len(self._subscribers.get(user_id, ()))
+
     async def attach(self, subscriber: Subscriber) -> None:
         """Let a socket have hints; it gets notifications once it goes live."""
         self._subscribers.setdefault(subscriber.user_id, set()).add(subscriber)

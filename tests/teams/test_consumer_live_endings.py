@@ -343,6 +343,26 @@ async def test_thousand_frames_at_once_are_closed_with_1008(
     assert last == {"type": "websocket.close", "code": 1008}
 
 
+async def test_socket_beyond_what_a_user_may_have_is_closed_with_1008(
+    open_socket: Open,
+    organization: Organization,
+    token: str,
+    sign_in: Callable[[User], dict[str, str]],
+    settings: Any,
+) -> None:
+    settings.SOCKETS_PER_USER = 2
+    first, second = [await open_socket(f"bearer.{token}") for _ in range(2)]
+    for socket in (first, second):
+        await ready(socket)
+
+    await expect_refusal(await open_socket(f"bearer.{token}"), "too_many_sockets", 1008)
+
+    other = await sync_to_async(lambda: sign_in(factories.member(organization))["access_token"])()
+    await ready(await open_socket(f"bearer.{other}"))
+    await first.disconnect()
+    await ready(await open_socket(f"bearer.{token}"))
+
+
 async def test_frames_before_admission_of_a_stranger_do_nothing(open_socket: Open) -> None:
     socket = await open_socket()
     await expect_refusal(socket, "not_authenticated", 4401)

@@ -2,9 +2,9 @@
 // notifications where it left off. Only modules import this file, always by this name, so there is one connection.
 
 const RETRY_MS = [500, 1000, 2000, 5000, 10000];
-// Signed out, or no longer a member: the page finds out when it asks for something.
+// Signed out, no longer a member (the page finds out when it asks for something), or in too many tabs.
 const REFUSED_MS = 60000;
-const REFUSED = [4401, 4403];
+const REFUSED = [4401, 4403, 1008];
 // The server pings every 20 s; a connection that is silent for longer is dead, whatever the browser thinks.
 const SILENCE_MS = 50000;
 // Going from page to page misses nothing; a tab that comes back later starts anew.
