@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from chatboost.core import clock, live
 from teams.models import Organization, User
@@ -25,13 +26,12 @@ def remove(organization: Organization, user: User, ids: Collection[int] | None =
     """Remove some of the person's notifications, or all of them; returns how many there were.
 
     One with a dedupe key leaves an empty row behind for as long as notifications are kept: it remembers that
-    its person was told.
+    its person was told. So does one about an object: by it the mail is found, should the object be erased.
     """
     own = _own(organization, user, ids)
-    count = own.exclude(dedupe_key=None).update(
-        seq=None, title="", body="", url="", object_type="", object_id="", read_at=clock.now()
-    )
-    count += own.filter(dedupe_key=None).delete()[0]
+    says_nothing = Q(dedupe_key=None, object_id="")
+    count = own.exclude(says_nothing).update(seq=None, title="", body="", url="", read_at=clock.now())
+    count += own.filter(says_nothing).delete()[0]
     if count:
         live.told([user.pk], is_new=False)
     return count

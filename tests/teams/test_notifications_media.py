@@ -166,6 +166,24 @@ def test_erased_contact_is_forgotten_with_its_mails_and_messages(
     assert f"About {other.pk}" in TelegramMessage.objects.get().text
 
 
+@pytest.mark.parametrize("key", [None, "k"])
+def test_erased_contact_is_forgotten_with_mails_whose_notifications_were_removed(
+    organization: Organization, editor: User, key: str | None
+) -> None:
+    contact = factories.contact(organization)
+    told(organization, users=[editor], title="About Ada", object=contact, dedupe_key=key)
+    work(clock.now(), kinds=["teams.notification_mail"])
+    assert reading.remove(organization, editor) == 1
+    left = Notification.objects.get()
+
+    contacts.erase(contact)
+    work(clock.now(), kinds=["event:teams.contact_forgotten"])
+
+    assert (left.seq, left.title) == (None, "")
+    assert not Mail.objects.exists()
+    assert not Notification.objects.exists()
+
+
 # Announcements
 
 
