@@ -82,14 +82,6 @@ def behind(head: Image, count: int) -> list[Image]:
     return list(_unclaimed(head.organization_id, head.request_id, {head.line}).order_by("id")[:count])
 
 
-def let_go(head: Image, work_item_id: int) -> None:
-    """Have whoever went along with a head wait in its line again."""
-    along = Image.objects.filter(
-        request=head.request_id, line=head.line, work_item_id=work_item_id, state__in=WAITING
-    )
-    along.exclude(pk=head.pk).update(state=ImageState.PENDING, work_item_id=None)
-
-
 def _unclaimed(organization_id: int, request_id: int, lines: set[str]) -> QuerySet[Any]:
     rows: QuerySet[Any] = Image.objects.for_organization(organization_id).filter(
         request=request_id,

@@ -82,7 +82,9 @@ class ImageKind(EffectKind[Intent, Outcomes]):
 
     def prepare(self, items: Sequence[Item]) -> Mapping[int, Intent | Decision]:
         """Say which images are under way, and reserve the places of their files."""
-        heads = _waiting([item.subject_id for item in finish.still_held(items)])
+        held = finish.still_held(items)
+        settling.let_go([item.subject_id for item in held], [item.id for item in held])
+        heads = _waiting([item.subject_id for item in held])
         ours, others = _shared([item for item in items if item.subject_id in heads])
         going = _polite({item: heads[item.subject_id] for item in ours}) | _left(others)
         chunks = {item: found for item, found in going.items() if not isinstance(found, Defer)}
@@ -209,8 +211,6 @@ def _begin(chunks: Mapping[Item, list[Image]]) -> None:
         for request_id in new:
             live.changed(f"compression_request:{request_id}")
     for item, images in chunks.items():
-        if item.crash_count:
-            lines.let_go(images[0], item.id)
         Image.objects.filter(pk__in=[image.pk for image in images], state__in=WAITING).update(
             state=ImageState.PROCESSING, work_item_id=item.id
         )

@@ -117,11 +117,33 @@ def settle(results: Sequence[Result]) -> None:
     _end(ended, places, requests)
 
 
+def let_go(image_ids: Sequence[int], work_item_ids: Sequence[int]) -> None:
+    """Have those wait in their lines again who still go along with these heads, ended ones too.
+
+    Who had lost the lease ended what it had made, and left alone what it had not begun; who died, all of it.
+    In the caller's transaction, items locked.
+    """
+    heads = Image.objects.filter(pk__in=image_ids)
+    along = Image.objects.filter(
+        request__in=heads.values("request"), state=ImageState.PROCESSING, work_item_id__in=work_item_ids
+    ).exclude(pk__in=image_ids)
+    behind: dict[int, set[str]] = defaultdict(set)
+    for request_id, line in along.values_list("request_id", "line"):
+        behind[request_id].add(line)
+    if not behind:
+        return
+    requests = _locked_requests(behind)
+    along.update(state=ImageState.PENDING, work_item_id=None)
+    for request_id, request in requests.items():
+        lines.begin(request, behind[request_id])
+
+
 def give_up(image_ids: Sequence[int]) -> None:
     """End images whose work died, so that their requests can."""
-    found = dict(Image.objects.filter(pk__in=image_ids).values_list("id", "request_id"))
-    requests = _locked_requests(set(found.values()))
-    images, places = _locked_images(list(found))
+    found = Image.objects.filter(pk__in=image_ids).order_by("id")
+    requests = _locked_requests(found.values_list("request_id", flat=True))
+    let_go(image_ids, [image.work_item_id for image in found if image.work_item_id is not None])
+    images, places = _locked_images(image_ids)
     first_tries = [image for image in images.values() if not image.attempt_count]
     for image in images.values():
         image.attempt_count += 1

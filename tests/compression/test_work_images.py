@@ -408,6 +408,60 @@ def test_image_on_which_a_worker_died_goes_alone_and_lets_the_others_go(
     assert ends(request) == [OK] * 4
 
 
+def test_head_that_ends_after_its_lease_was_lost_leaves_nobody_behind(
+    organization: Organization, host: ImageHost, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.COMPRESSION_HOST_CONNECTIONS = 1
+    request = spread_only(organization, *(host.address(f"ok/{number}.jpg") for number in range(4)))
+    now = clock.now()
+    (item,) = claim.claim("media", limit=5, now=now)
+    intent = images.ImageKind().prepare([item])[item.id]
+    assert isinstance(intent, images.Intent)
+    monkeypatch.setattr(images, "CALL_SECONDS", 0.0)
+    outcomes = images.ImageKind().call(intent)
+    later = now + timedelta(hours=1)
+    with clock.frozen(later):
+        sweep(now=later)
+        images.ImageKind().settle([(item, intent, outcomes)])
+    assert ends(request) == [OK, *[(ImageState.PROCESSING, "")] * 3]
+    work(later, queues=["media"])
+    assert ends(request) == [OK] * 4
+    assert again(request).state == RequestState.COMPLETED
+
+
+def test_suspect_that_is_put_off_leaves_nobody_behind(
+    organization: Organization, host: ImageHost, settings: Settings
+) -> None:
+    settings.COMPRESSION_HOST_CONNECTIONS = 1
+    request = spread_only(organization, *(host.address(f"ok/{number}.jpg") for number in range(4)))
+    now = clock.now()
+    (item,) = claim.claim("media", limit=5, now=now)
+    images.ImageKind().prepare([item])
+    later = now + timedelta(hours=1)
+    head = Image.objects.get(pk=item.subject_id)
+    HostPause.objects.create(host=lines.host_of(head.url), until=later + timedelta(minutes=5))
+    with clock.frozen(later):
+        sweep(now=later)
+    work(later, queues=["media"])
+    assert ends(request) == [OK] * 4
+
+
+def test_head_that_is_given_up_leaves_nobody_behind(
+    organization: Organization, host: ImageHost, settings: Settings
+) -> None:
+    settings.COMPRESSION_HOST_CONNECTIONS = 1
+    request = spread_only(organization, *(host.address(f"ok/{number}.jpg") for number in range(4)))
+    now = clock.now()
+    (item,) = claim.claim("media", limit=5, now=now)
+    images.ImageKind().prepare([item])
+    # It died twice more before it came to the intent.
+    WorkItem.objects.filter(id=item.id).update(crash_count=2, lease_until=now - timedelta(seconds=1))
+    with clock.frozen(now):
+        sweep(now=now)
+    work(now, queues=["media"])
+    assert ends(request) == [(ImageState.FAILED, "given_up"), OK, OK, OK]
+
+
 def test_call_that_took_long_begins_no_further_image(
     organization: Organization, host: ImageHost, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
