@@ -111,6 +111,13 @@ def test_service_that_is_not_there_is_blamed_on_no_picture() -> None:
         assert not processes.children(pool.service)
 
 
+def test_service_whose_children_take_no_call_is_blamed_on_no_picture() -> None:
+    with Pool("tests.core.dying_service", 1) as pool:
+        with pytest.raises(NotStarted):
+            pool.call([b"echo"], LIMITS)
+        assert not processes.children(pool.service)
+
+
 def test_no_more_children_than_its_size() -> None:
     with Pool(SERVICE, 2) as pool, ThreadPoolExecutor(6) as threads:
         done = list(threads.map(lambda _: is_well(pool), range(24)))

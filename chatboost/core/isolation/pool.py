@@ -118,13 +118,14 @@ class Pool:
         return _Child(self.service, self._clock)
 
     def _hand_over(self, child: "_Child", message: Sequence[bytes], seconds: float) -> "_Child":
-        """Let a child take the call, a new one if this one died before it."""
-        for _ in range(TRIES):
+        """Let a child take the call, a new one if this one died before it. Raises: NotStarted."""
+        for left in reversed(range(TRIES)):
             if child.take(message, seconds):
-                break
+                return child
             child.end()
-            child = self._start()
-        return child
+            if left:
+                child = self._start()
+        raise NotStarted(f"{TRIES} children that run {self.service} died before they took the call")
 
     def _begin(self) -> None:
         self._owner = os.getpid()
