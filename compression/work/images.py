@@ -18,7 +18,9 @@ from django.conf import settings
 from django.db import transaction
 
 from chatboost.core import clock, files, limits, live, preferences
+from chatboost.core.files import outage
 from chatboost.core.http.downloads import Failure
+from chatboost.core.isolation import NotStarted
 from chatboost.core.work import finish, nudge
 from chatboost.core.work.kinds import Decision, Defer, Done, EffectKind, Item, Retry
 from compression import encoding, fetching
@@ -28,7 +30,7 @@ from compression.models import CompressionRequest, HostPause, Image
 from compression.preferences import CompressionSettings
 from compression.services import lines
 from compression.work import settling
-from compression.work.settling import Success
+from compression.work.settling import Success, Unable
 
 logger = structlog.get_logger(__name__)
 
@@ -41,6 +43,8 @@ CHUNK: Final = 12
 AT_ONCE: Final = 4
 # A call begins no further image after this.
 CALL_SECONDS: Final = 20.0
+# How long an item waits when storage is away, or no child comes up.
+UNABLE_FOR: Final = timedelta(seconds=30)
 # A child that died may have been the machine's fault. Once.
 _RETRIED_CODES: Final = frozenset({"crashed", "took_too_long"})
 
@@ -69,7 +73,7 @@ class Intent:
     jobs: tuple[Job, ...]
 
 
-Outcome = Success | Failure
+Outcome = Success | Failure | Unable
 # By image; what is missing was not begun.
 Outcomes = dict[int, Outcome]
 
@@ -93,12 +97,13 @@ class ImageKind(EffectKind[Intent, Outcomes]):
         return {item.id: intents.get(item) or _decision(going.get(item)) for item in items}
 
     def call(self, intent: Intent) -> Outcomes:
-        """Fetch, compress and store them; a host that wants a pause, and time that is up, end it."""
+        """Fetch, compress and store them; a host that wants a pause, trouble of ours, and time end it."""
         ends = time.monotonic() + CALL_SECONDS
         outcomes: Outcomes = {}
         for job in intent.jobs:
             outcome = outcomes[job.image_id] = _made(job, intent.options)
-            if time.monotonic() >= ends or (isinstance(outcome, Failure) and outcome.pause):
+            is_refused = isinstance(outcome, Unable) or (isinstance(outcome, Failure) and outcome.pause)
+            if is_refused or time.monotonic() >= ends:
                 break
         return outcomes
 
@@ -112,22 +117,27 @@ class ImageKind(EffectKind[Intent, Outcomes]):
                     request_id=intent.request_id,
                     outcome=None if isinstance(outcomes, Exception) else outcomes.get(job.image_id),
                     places=job.places,
+                    is_head=job.image_id == item.subject_id,
                     is_held=item.id in held,
                 )
                 for item, intent, outcomes in results
                 for job in intent.jobs
             ]
         )
-        return {item.id: _after(outcomes) for item, _, outcomes in results}
+        return {item.id: _after(item, outcomes) for item, _, outcomes in results}
 
     def on_dead(self, subject_ids: Sequence[int]) -> None:
         """End the images whose work was given up."""
         settling.give_up(subject_ids)
 
 
-def _after(outcomes: Outcomes | Exception) -> Decision:
-    """A bug of ours ends nothing; the item is tried again, and given up in the end."""
-    return Retry(f"{type(outcomes).__name__}: {outcomes}") if isinstance(outcomes, Exception) else Done()
+def _after(item: Item, outcomes: Outcomes | Exception) -> Decision:
+    """A bug of ours ends nothing; the item is tried again, and given up in the end. An outage passes."""
+    if isinstance(outcomes, Exception):
+        return Retry(f"{type(outcomes).__name__}: {outcomes}")
+    if isinstance(outcomes.get(item.subject_id), Unable):
+        return Defer(clock.now() + UNABLE_FOR)
+    return Done()
 
 
 def _decision(found: "Defer | list[Image] | None") -> Decision:
@@ -272,9 +282,10 @@ def _made(job: Job, options: Options) -> Outcome:
             return _stored(job, fetched.content, encoding.compress(fetched.content, options))
         except PictureError as error:
             return Failure(code=error.code, message=error.message, is_passing=error.code in _RETRIED_CODES)
-        except Exception:  # whatever storage raises
+        except Exception as error:  # whatever storage raises
             logger.warning("compression_not_stored", image=job.image_id, exc_info=True)
-            return settling.NOT_STORED
+            is_ours = isinstance(error, NotStarted) or outage.is_outage(error)
+            return Unable() if is_ours else settling.NOT_STORED
 
 
 def _stored(job: Job, content: bytes, made: Compressed) -> Success:

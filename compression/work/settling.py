@@ -47,14 +47,20 @@ class Success:
     is_kept: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Unable:
+    """Something of this installation is away, so the try counts for nothing; some bytes may lie about."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """What became of an image; an outcome of None: it was not begun. `is_held`: its item is still ours."""
 
     image_id: int
     request_id: int
-    outcome: Success | Failure | None
+    outcome: Success | Failure | Unable | None
     places: Sequence[files.Reserved]
+    is_head: bool
     is_held: bool
 
 
@@ -87,7 +93,8 @@ def settle(results: Sequence[Result]) -> None:
     twins = _same_contents(results)
     ended: list[Image] = []
     places_of = Places()
-    let_go: list[int] = []
+    along: list[int] = []
+    heads: list[int] = []
     for result in results:
         image, outcome = images.get(result.image_id), result.outcome
         if isinstance(outcome, Success):
@@ -103,16 +110,17 @@ def settle(results: Sequence[Result]) -> None:
                 ended.append(image)
             continue
         reserved = [place.uuid for place in result.places]
-        if outcome is NOT_STORED:
+        if outcome is NOT_STORED or isinstance(outcome, Unable):
             places_of.unused += reserved
         else:
             places_of.blank += reserved
-        if outcome is None:
-            let_go += [result.image_id] if image is not None and result.is_held else []
+        if outcome is None or isinstance(outcome, Unable):
+            if image is not None and result.is_held:
+                (heads if result.is_head else along).append(result.image_id)
         elif image is not None and _failed(image, outcome, is_held=result.is_held):
             ended.append(image)
     places_of.settle()
-    Image.objects.filter(pk__in=let_go, state__in=WAITING).update(state=ImageState.PENDING, work_item_id=None)
+    _wait_again(heads, along)
     _proceed([image for image in first_tries if image.attempt_count], requests)
     _end(ended, places, requests)
 
@@ -231,6 +239,13 @@ def _failed(image: Image, failure: Failure, *, is_held: bool) -> bool:
     # Not a `Retry`, which keeps its lane closed meanwhile.
     work.enqueue(lines.order(image, again))
     return False
+
+
+def _wait_again(heads: Sequence[int], along: Sequence[int]) -> None:
+    """Have images that were not begun wait: heads with the work they have, the others in their lines."""
+    unbegun = Image.objects.filter(state__in=WAITING)
+    unbegun.filter(pk__in=heads).update(state=ImageState.PENDING)
+    unbegun.filter(pk__in=along).update(state=ImageState.PENDING, work_item_id=None)
 
 
 def _patience(failure: Failure) -> int:

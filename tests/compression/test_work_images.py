@@ -10,10 +10,12 @@ from pytest_django import Settings
 
 from chatboost.core import clock, files, preferences
 from chatboost.core.models import File, FileState, WorkItem, WorkState
-from chatboost.core.work import claim, drain
+from chatboost.core.work import claim, drain, finish
 from chatboost.core.work.sweep import sweep
-from compression import table
+from chatboost.settings.files import s3
+from compression import encoding, table
 from compression.choices import ImageState, RequestState
+from compression.codec import Pool
 from compression.models import CompressionRequest, HostPause, Image
 from compression.preferences import CompressionSettings
 from compression.services import lines, requests
@@ -22,8 +24,10 @@ from compression.work import images, spreading
 from teams.models import Organization
 from tests.compression.batches import again, ends, hand_in, work
 from tests.core import test_http_corpus as corpus
+from tests.fakes.faults import Fault, Rule
 from tests.fakes.images import ImageHost, picture
 from tests.fakes.peers import Network, Peer, always, answer
+from tests.fakes.s3 import ACCESS_KEY_ID, BUCKET, REGION, SECRET_KEY, S3Fake
 
 pytestmark = pytest.mark.django_db
 
@@ -326,6 +330,68 @@ def test_image_whose_work_dies_ends_its_request(organization: Organization, host
     work(now, queues=["media"])
     assert ends(request) == [(ImageState.FAILED, "given_up"), OK]
     assert again(request).state == RequestState.PARTIAL
+
+
+# Trouble of our own
+
+
+def in_bucket(settings: Settings, url: str) -> None:
+    storage = s3(BUCKET, endpoint_url=url, region=REGION, access_key_id=ACCESS_KEY_ID, secret_key=SECRET_KEY)
+    settings.STORAGES = {**settings.STORAGES, "default": storage}
+
+
+def test_storage_that_is_away_costs_no_image_a_try(
+    organization: Organization, host: ImageHost, settings: Settings
+) -> None:
+    settings.COMPRESSION_HOST_CONNECTIONS = 1
+    request = spread_only(organization, *(host.address(f"ok/{number}.jpg") for number in range(3)))
+    now = clock.now()
+    with S3Fake() as fake:
+        in_bucket(settings, fake.url)
+        fake.play(Rule(fault=Fault.ERROR, match={"method": "PUT"}, status=403, message="AccessDenied"))
+        now = work(now, within=timedelta(minutes=5), queues=["media"])
+        assert set(Image.objects.values_list("state", "attempt_count")) == {(ImageState.PENDING, 0)}
+        item = WorkItem.objects.get(queue="media")
+        assert (item.state, item.error_count) == (WorkState.READY, 0)
+        # One of the line tries; those behind it call nobody.
+        assert set(host.calls) == {"/ok/0.jpg"}
+        fake.play()
+        work(now + timedelta(minutes=1), queues=["media"])
+        assert ends(request) == [OK] * 3
+    assert not Image.objects.exclude(attempt_count=1).exists()
+
+
+def test_storage_that_goes_away_in_between_costs_no_image_a_try(
+    organization: Organization, host: ImageHost, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.COMPRESSION_HOST_CONNECTIONS = 1
+    request = spread_only(organization, *(host.address(f"ok/{number}.jpg") for number in range(3)))
+    now = clock.now()
+    (item,) = claim.claim("media", limit=5, now=now)
+    intent = images.ImageKind().prepare([item])[item.id]
+    assert isinstance(intent, images.Intent)
+    monkeypatch.setattr(images, "CALL_SECONDS", 0.0)
+    outcomes = images.ImageKind().call(intent) | {intent.jobs[1].image_id: images.Unable()}
+    decisions = images.ImageKind().settle([(item, intent, outcomes)])
+    finish.finish([item], decisions, now=now)
+    assert ends(request) == [OK, (ImageState.PENDING, ""), (ImageState.PENDING, "")]
+    assert File.objects.filter(state=FileState.WRITING, expires_at__lte=clock.now()).count() == 2
+    work(queues=["media"])
+    assert list(Image.objects.values_list("state", "attempt_count")) == [(ImageState.COMPLETED, 1)] * 3
+
+
+def test_child_that_does_not_come_up_costs_no_image_a_try(
+    organization: Organization, host: ImageHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = spread_only(organization, host.address("ok/1.jpg"))
+    now = clock.now()
+    with monkeypatch.context() as patch, Pool(1) as pool:
+        pool.service = "tests.core.no_such_service"
+        patch.setattr(encoding, "_pool", lambda: pool)
+        now = work(now, within=timedelta(minutes=1), queues=["media"])
+    assert Image.objects.get(request=request).attempt_count == 0
+    work(now + timedelta(minutes=1), queues=["media"])
+    assert ends(request) == [OK]
 
 
 # Places that must not be called
