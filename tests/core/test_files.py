@@ -13,7 +13,7 @@ from pytest_django import Settings
 from chatboost.core import clock, files
 from chatboost.core.errors import NotFound
 from chatboost.core.files import names, work
-from chatboost.core.models import File, FileState, WorkItem
+from chatboost.core.models import File, FileState, WorkItem, WorkState
 from chatboost.core.ticks import firing
 from chatboost.core.work import drain
 from tests.core.stored import CONTENT, write
@@ -212,6 +212,28 @@ def test_file_that_can_not_be_removed_holds_up_no_other() -> None:
     path.rmdir()
     expire(after=timedelta(hours=8))
     assert not File.objects.exists()
+
+
+def test_removal_that_was_given_up_is_owed_again() -> None:
+    file = write(expires_in=timedelta(hours=1))
+    with transaction.atomic():
+        work.order(File.objects.all())
+    WorkItem.objects.filter(kind=work.KIND).update(state=WorkState.DEAD, error_count=8)
+    expire()
+    assert not File.objects.exists()
+    assert not WorkItem.objects.filter(kind=work.KIND).exists()
+    assert not default_storage.exists(file.path)
+
+
+@pytest.mark.parametrize("state", [WorkState.READY, WorkState.SCHEDULED, WorkState.LEASED])
+def test_removal_that_waits_or_runs_is_not_owed_again(state: WorkState) -> None:
+    file = write(expires_in=timedelta(hours=1))
+    later = clock.now() + timedelta(hours=2)
+    assert list(work.unordered(later)) == [file]
+    with transaction.atomic():
+        work.order(File.objects.all())
+    WorkItem.objects.filter(kind=work.KIND).update(state=state)
+    assert not work.unordered(later).exists()
 
 
 def test_file_that_is_kept_for_longer_after_all_is_left_alone() -> None:

@@ -8,8 +8,8 @@ from django.db.models import QuerySet
 
 from chatboost.core import clock
 from chatboost.core.files import removal
-from chatboost.core.models import WorkItem
-from chatboost.core.work import kinds, queue
+from chatboost.core.models import WorkItem, WorkState
+from chatboost.core.work import dead_letters, kinds, queue
 from chatboost.core.work.kinds import Decision, Done, EffectKind, Item, Retry
 
 KIND: Final = "core.remove_file"
@@ -46,13 +46,18 @@ class RemoveKind(EffectKind[str, None]):
 
 
 def unordered(now: datetime) -> QuerySet[Any, Any]:
-    """Return the expired files whose removal is not owed yet; of a dead one it still is."""
-    owed = WorkItem.objects.filter(kind=KIND).values("subject_id")
-    return removal.expired(now).exclude(pk__in=owed)
+    """Return the expired files whose removal does not wait or run: also those of whom it was given up."""
+    # Apart, as each is read from an index of its own, and the table may be long.
+    waiting = _removals(WorkState.SCHEDULED, WorkState.READY).values("subject_id")
+    running = _removals(WorkState.LEASED).values("subject_id")
+    return removal.expired(now).exclude(pk__in=waiting).exclude(pk__in=running)
 
 
 def order(files: QuerySet[Any, Any]) -> None:
-    """Owe the removal of files, in the caller's transaction."""
+    """Owe the removal of files, anew where it was given up, in the caller's transaction."""
+    ids = list(files.order_by("pk").values_list("pk", flat=True))
+    dead_letters.retry(_removals(WorkState.DEAD).filter(subject_id__in=ids), actor=None)
+    # Those wait under their keys now.
     queue.enqueue_many(
         queue.Order(
             kind=KIND,
@@ -62,8 +67,12 @@ def order(files: QuerySet[Any, Any]) -> None:
             priority=PRIORITY,
             dedupe_key=str(pk),
         )
-        for pk in files.order_by("pk").values_list("pk", flat=True)
+        for pk in ids
     )
+
+
+def _removals(*states: WorkState) -> QuerySet[WorkItem]:
+    return WorkItem.objects.filter(kind=KIND, state__in=states)
 
 
 kinds.register(RemoveKind())
