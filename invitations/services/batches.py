@@ -224,13 +224,17 @@ def delete(batch: InvitationBatch, *, actor: Any | None = None) -> None:
 
 
 def reopen(batch: InvitationBatch, failed: Sequence[Invitation]) -> None:
-    """Have failed invitations of a locked batch done again from where they failed; it runs again."""
+    """Have failed invitations of a locked batch done again from where they failed; it runs again.
+
+    Those whose pictures are not kept any more begin with them.
+    """
     completion.reopen(batch, failed)
     for invitation in failed:
         invitation.state, invitation.finished_at = InvitationState.PENDING, None
         invitation.error_code = invitation.error_detail = ""
     mine = Invitation.objects.filter(batch=batch, pk__in=[invitation.pk for invitation in failed])
     mine.update(state=InvitationState.PENDING, finished_at=None, error_code="", error_detail="")
+    steps.go_back(failed)
     steps.begin(failed)
 
 

@@ -5,6 +5,7 @@ finished is all that is owed for an invitation. Whoever finishes a step owes the
 transaction. While a batch is paused nothing is owed for its invitations.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
@@ -12,6 +13,7 @@ from typing import Final
 from django.db import transaction
 
 from chatboost.core import clock
+from chatboost.core.db import rows
 from chatboost.core.work import queue as work
 from chatboost.core.work.queue import Order
 from invitations.choices import OPEN, STEPS, InvitationState, Step, StepState
@@ -54,8 +56,9 @@ def begin(invitations: Iterable[Invitation]) -> None:
 def again(invitation: Invitation, step: Step) -> Invitation:
     """Do an invitation's steps again from this one on; the caller holds the batch, and counts it as open.
 
-    What was made stays until something else takes its place.
+    What was made stays until something else takes its place; what retention has removed is made again first.
     """
+    step = _with_what_is_kept(invitation, step)
     later = STEPS[STEPS.index(step) :]
     tried = InvitationStep.objects.filter(invitation=invitation, step=Step.UPLOAD)
     # It may lie at Drive, though nobody came back to say so.
@@ -70,6 +73,20 @@ def again(invitation: Invitation, step: Step) -> Invitation:
     )
     begin([invitation])
     return invitation
+
+
+def go_back(invitations: Iterable[Invitation]) -> None:
+    """Have what retention has removed be made again, before work is owed; the caller holds the batches."""
+    gone: dict[Step, list[Invitation]] = defaultdict(list)
+    for invitation in invitations:
+        step = _with_what_is_kept(invitation, Step(invitation.step))
+        if step != invitation.step:
+            invitation.step, invitation.is_on_drive = step, bool(invitation.drive_id)
+            gone[step].append(invitation)
+    for step, found in gone.items():
+        later = STEPS[STEPS.index(step) :]
+        InvitationStep.objects.filter(invitation__in=[row.pk for row in found], step__in=later).delete()
+    rows.update([row for found in gone.values() for row in found], ["step", "is_on_drive"])
 
 
 def order(invitation: Invitation, run_at: datetime | None = None) -> Order:
@@ -91,6 +108,17 @@ def after(step: Step | str) -> Step | None:
     return STEPS[place] if place < len(STEPS) else None
 
 
+def _with_what_is_kept(invitation: Invitation, step: Step) -> Step:
+    """Return where to begin, if not at this step: what it is made of may be kept no longer."""
+    is_handed_out = STEPS.index(step) > STEPS.index(Step.UPLOAD) and invitation.is_on_drive
+    if step == Step.PHOTO or invitation.card_uuid is not None or is_handed_out:
+        return step
+    # The card would show an avatar instead.
+    if invitation.photo_url and invitation.photo_uuid is None:
+        return Step.PHOTO
+    return Step.RENDER
+
+
 def batches_of(invitations: Sequence[Invitation]) -> dict[int, InvitationBatch]:
     """Return the batches of these by id; those that are loaded are not asked for."""
     found = {
@@ -100,6 +128,6 @@ def batches_of(invitations: Sequence[Invitation]) -> dict[int, InvitationBatch]:
     }
     missing = {invitation.batch_id for invitation in invitations} - found.keys()
     if missing:
-        rows = InvitationBatch.objects.filter(pk__in=missing).select_related("organization")
-        found |= {row.pk: row for row in rows}
+        others = InvitationBatch.objects.filter(pk__in=missing).select_related("organization")
+        found |= {row.pk: row for row in others}
     return found

@@ -32,6 +32,7 @@ IDS_KIND: Final = "invitations.drive_ids"
 FOLDER_KIND: Final = "invitations.drive_folder"
 # Google makes a thousand ids a call.
 MAX_IDS: Final = 1000
+NO_ACCOUNT: Final = Failure(code="no_account", message="No Google account is connected.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ class PlaceKind(EffectKind[Intent, Made | Failure | Held]):
             return Done()
         peer = _peer(batch)
         if peer is None:
-            _fail_waiting(batch.pk, Failure(code="no_account", message="No Google account is connected."))
+            _fail_waiting(batch.pk, NO_ACCOUNT)
             return Done()
         verdict = verdicts.get(peer, health.Verdict(allowed=0))
         if verdict.is_refused:

@@ -70,6 +70,10 @@ class StepKind(EffectKind[IntentT, SuccessT | Failure | Held], Generic[IntentT, 
     def beginning(self, book: Book, invitation: Invitation) -> None:
         """Note more about a step that begins."""
 
+    def lacking(self, invitation: Invitation) -> Failure:
+        """Return why there is no call to make about an invitation whose step has begun."""
+        return Failure(code="not_possible", message="What the step needs is not there any more.")
+
     def is_ready(self, book: Book, invitation: Invitation) -> bool:
         """Tell whether all that the call needs is there; if not, it is looked for again soon."""
         return True
@@ -118,6 +122,11 @@ class StepKind(EffectKind[IntentT, SuccessT | Failure | Held], Generic[IntentT, 
         accesses = {peer: turn.verdict.access for peer, turn in verdicts.items() if turn.verdict.access}
         intents = self.intents([book.invitations[pk] for pk in going], accesses) if going else {}
         decisions.update({going[pk].id: intent for pk, intent in intents.items()})
+        for invitation_id in going.keys() - intents.keys():
+            # Nobody would come back to it.
+            self.do_without(
+                book, book.invitations[invitation_id], self.lacking(book.invitations[invitation_id])
+            )
         book.close()
         return decisions
 

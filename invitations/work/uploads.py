@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
+from uuid import UUID
 
 from invitations import links
 from invitations.choices import Step, StorageKind
@@ -19,6 +20,9 @@ from invitations.work.stepping import StepKind
 from invitations.work.stored import Place
 from teams.services.google_access import Access
 
+NO_CARD: Final = Failure(
+    code="no_card", message="The card is not kept any more. Try again: another one is drawn."
+)
 _EXTENSIONS: Final = {"image/jpeg": "jpg", "image/png": "png"}
 
 
@@ -53,6 +57,10 @@ class UploadKind(StepKind[Intent, Uploaded]):
         """Have a card that is kept here be found at its page."""
         if invitation.batch.storage == StorageKind.DRIVE:
             return False
+        if invitation.card_uuid is None:
+            # Its page would be none.
+            self.do_without(book, invitation, NO_CARD)
+            return True
         invitation.link = links.card(invitation.uuid)
         book.tell(invitation, Moment.UPLOADED)
         book.done(invitation, external_id=str(invitation.uuid))
@@ -87,14 +95,21 @@ class UploadKind(StepKind[Intent, Uploaded]):
                 drive_id=row.drive_id,
                 folder_id=row.batch.folder_id,
                 name=f"{row.name or row.email or 'invitation'}.{_EXTENSIONS.get(row.card_media_type, 'bin')}",
-                card=places[card_uuid],
+                card=card,
                 media_type=row.card_media_type,
                 run_id=str(row.uuid),
                 is_there=row.is_on_drive,
             )
             for row in invitations
-            if (peer := self.peer(row)) is not None and (card_uuid := row.card_uuid) is not None
+            if (peer := self.peer(row)) is not None and (card := _card(row, places)) is not None
         }
+
+    def lacking(self, invitation: Invitation) -> Failure:
+        """Say whether the account or the card is missing; a card whose file is gone is forgotten."""
+        if self.peer(invitation) is None:
+            return drive.NO_ACCOUNT
+        invitation.card_uuid = None
+        return NO_CARD
 
     def call(self, intent: Intent) -> Uploaded | Failure | Held:
         """Upload and share it. What was done before under its id is done."""
@@ -112,6 +127,10 @@ class UploadKind(StepKind[Intent, Uploaded]):
         invitation.link = invitation.link or success.link
         book.tell(invitation, Moment.UPLOADED)
         book.done(invitation, external_id=intent.drive_id)
+
+
+def _card(invitation: Invitation, places: Mapping[UUID, Place]) -> Place | None:
+    return places.get(invitation.card_uuid) if invitation.card_uuid is not None else None
 
 
 def _upload(intent: Intent, content: bytes) -> Uploaded:

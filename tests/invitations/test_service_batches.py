@@ -166,6 +166,7 @@ def test_cancel_ends_what_is_open_and_keeps_what_is_done(organization: Organizat
 def test_retry_failed_begins_where_it_failed(organization: Organization) -> None:
     batch = ended(with_people(organization, 1, 2), "done", "failed")
     assert batch.state == BatchState.PARTIAL
+    Invitation.objects.update(card_uuid=made.picture(organization).uuid)
     batch = batches.retry_failed(batch)
     assert (batch.state, batch.failed_count, batch.finished_at) == (BatchState.RUNNING, 0, None)
     again = running.rows(batch)[1]

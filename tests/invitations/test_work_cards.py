@@ -7,14 +7,20 @@ from django.db import transaction
 from django.test import Client
 
 from chatboost.core import clock
-from chatboost.core.models import WorkItem
+from chatboost.core.models import File, WorkItem
 from invitations import demo, privacy
-from invitations.choices import BatchState, InvitationState, Origin
-from invitations.models import Invitation, InvitationBatch, InvitationSource, SandboxContact
+from invitations.choices import BatchState, InvitationState, Origin, Step, StepState
+from invitations.models import (
+    Invitation,
+    InvitationBatch,
+    InvitationSource,
+    InvitationStep,
+    SandboxContact,
+)
 from invitations.privacy import Who
-from invitations.services import batches, cards
+from invitations.services import batches, cards, steps
 from invitations.work import polling
-from teams.models import Organization, TelegramMessage
+from teams.models import ConnectedAccount, Organization, TelegramMessage
 from tests.invitations import outside as worlds
 from tests.invitations import running
 from tests.invitations.outside import Outside
@@ -128,3 +134,66 @@ def test_demo_is_seeded_once_and_comes_to_its_end(organization: Organization) ->
     running.work()
     batch = running.again(batch)
     assert (batch.state, batch.done_count) == (BatchState.COMPLETED, 5)
+
+
+def failed_without_its_card(batch: InvitationBatch) -> Invitation:
+    """Its one invitation's upload failed, and retention has removed the card since."""
+    (row,) = running.rows(batch)
+    row.state, row.step, row.error_code = InvitationState.FAILED, Step.UPLOAD, "unavailable"
+    row.card_uuid = row.thumbnail_uuid = None
+    row.link = ""
+    row.save()
+    InvitationStep.objects.filter(invitation=row, step__in=["link", "notify"]).delete()
+    InvitationStep.objects.filter(invitation=row, step=Step.UPLOAD).update(state=StepState.FAILED)
+    InvitationBatch.objects.filter(pk=batch.pk).update(state=BatchState.FAILED, done_count=0, failed_count=1)
+    return row
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_card_that_is_not_kept_any_more_is_drawn_again(organization: Organization, number: int) -> None:
+    batch = running.started(small_sandbox(organization, number))
+    running.work()
+    row = failed_without_its_card(batch)
+    Invitation.objects.filter(pk=row.pk).update(photo_uuid=None)
+    batches.retry_failed(running.again(batch))
+    running.work()
+    (row,) = running.rows(batch)
+    assert (row.state, Client().get(f"/i/{row.uuid}/image").status_code) == (InvitationState.DONE, 200)
+    # The photo that was there is on the card again.
+    assert (row.photo_uuid is None) == (row.photo_url == "")
+    assert running.again(batch).state == BatchState.COMPLETED
+    assert not WorkItem.objects.filter(kind__startswith="invitations.").exists()
+
+
+def test_card_that_is_gone_from_the_storage_at_the_upload_fails_with_a_reason(
+    organization: Organization, outside: Outside
+) -> None:
+    outside.mautic.people(2)
+    account = worlds.account(organization, outside.google)
+    batch = running.started(worlds.mautic(organization, outside.mautic.url, account=account))
+    ConnectedAccount.objects.update(paused_until=clock.now() + timedelta(minutes=5))
+    now = running.work(within=timedelta(minutes=1))
+    first, second = running.rows(batch)
+    assert {first.step, second.step} == {Step.UPLOAD}
+    Invitation.objects.filter(pk=first.pk).update(card_uuid=None)
+    File.objects.filter(uuid=second.card_uuid).delete()
+    now = running.work(now, within=timedelta(minutes=10))
+    assert {(row.state, row.error_code) for row in running.rows(batch)} == {("failed", "no_card")}
+    assert running.again(batch).state == BatchState.FAILED
+    batches.retry_failed(running.again(batch))
+    running.work(now)
+    assert running.again(batch).state == BatchState.COMPLETED
+
+
+def test_link_to_a_page_without_a_card_is_not_handed_out(organization: Organization) -> None:
+    batch = running.started(small_sandbox(organization, 1))
+    running.work()
+    row = failed_without_its_card(batch)
+    InvitationBatch.objects.update(state=BatchState.RUNNING, finished_at=None, failed_count=0)
+    row.state = InvitationState.PENDING
+    row.save()
+    with transaction.atomic():
+        steps.begin([row])
+    running.work()
+    (row,) = running.rows(batch)
+    assert (row.state, row.error_code, row.link) == (InvitationState.FAILED, "no_card", "")
