@@ -53,7 +53,7 @@ def validate(access_token: str) -> tuple[User, dict[str, Any]] | None:
         return None
     if validated is None or validated[1].get("aud") != AUDIENCE:
         return None
-    return validated
+    return validated if _is_open(key_of(validated[1])) else None
 
 
 def key_of(claims: dict[str, Any]) -> str | None:
@@ -66,7 +66,7 @@ def user_of(session_key: str) -> User | None:
     """Return the active user who is signed in with a session, or None once it has ended."""
     session = lookup_session(session_key)
     user = get_session_user(session) if session else None
-    return user if isinstance(user, User) else None
+    return user if isinstance(user, User) and _is_open(session_key) else None
 
 
 def refresh(refresh_token: str) -> Tokens:
@@ -130,6 +130,11 @@ def end_all(user: User, *, actor: Any, besides: str | None = None) -> None:
         UserSession.objects.filter(pk=session.pk).delete()
     audit.record(actor=actor, verb="user.signed_out_everywhere", object=user)
     announce(user.pk)
+
+
+def _is_open(key: str | None) -> bool:
+    # A session that ended while the cache was away may still be there when that is back.
+    return Session.objects.filter(pk=key).exists()
 
 
 def announce(user_id: int) -> None:

@@ -90,3 +90,13 @@ def test_refresh_leaves_no_old_copy_in_the_cache(
 
     assert cache.get(f"django.contrib.sessions.cached_db{key}") is None
     assert sessions.user_of(key) is not None
+
+
+def test_session_that_the_cache_alone_still_knows_is_over(sign_in: SignIn) -> None:
+    pair = sign_in(factories.user())
+    key = key_of(pair)
+    Session.objects.filter(pk=key).delete()
+
+    assert cache.get(f"django.contrib.sessions.cached_db{key}") is not None
+    assert sessions.user_of(key) is None
+    assert sessions.validate(pair["access_token"]) is None
