@@ -76,7 +76,7 @@ def again(invitation: Invitation, step: Step) -> Invitation:
 
 
 def go_back(invitations: Iterable[Invitation]) -> None:
-    """Have what retention has removed be made again, before work is owed; the caller holds the batches."""
+    """Have what retention has removed be made again, before work is owed; the caller holds their batch."""
     gone: dict[Step, list[Invitation]] = defaultdict(list)
     for invitation in invitations:
         step = _with_what_is_kept(invitation, Step(invitation.step))
@@ -85,7 +85,8 @@ def go_back(invitations: Iterable[Invitation]) -> None:
             gone[step].append(invitation)
     for step, found in gone.items():
         later = STEPS[STEPS.index(step) :]
-        InvitationStep.objects.filter(invitation__in=[row.pk for row in found], step__in=later).delete()
+        own = InvitationStep.objects.for_organization(found[0].organization_id)
+        own.filter(invitation__in=[row.pk for row in found], step__in=later).delete()
     rows.update([row for found in gone.values() for row in found], ["step", "is_on_drive"])
 
 

@@ -224,13 +224,14 @@ def _settle_one(board: TelegramBoard, item: Item, intent: Intent, outcome: EditO
 def _again(board: TelegramBoard, item: Item, outcome: NotTaken | Unclear) -> Decision:
     """Make the edit again, after a while; what is unclear may stand there, and does no harm."""
     board.error = outcome.reason[:300]
-    if is_last_try(item, is_passing=True):
+    is_passing = isinstance(outcome, NotTaken)
+    if is_last_try(item, is_passing=is_passing):
         logger.warning("telegram_board_not_changed", board=board.pk)
         board.state = TelegramBoardState.FAILED
         return Done()
     board.state = TelegramBoardState.OWED
     after = outcome.after if isinstance(outcome, NotTaken) and outcome.after else timedelta()
-    return Retry(outcome.reason, max(after, BOARD_PACE), is_passing=True)
+    return Retry(outcome.reason, max(after, BOARD_PACE), is_passing)
 
 
 def _settle_late(board: TelegramBoard, intent: Intent, outcome: EditOutcome) -> None:

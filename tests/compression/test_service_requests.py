@@ -163,6 +163,7 @@ def test_image_that_ends_after_the_cancelling_stays_cancelled(
                 request_id=request.pk,
                 outcome=failed,
                 places=[],
+                is_head=True,
                 is_held=True,
             )
         ]

@@ -345,8 +345,9 @@ def _grant(google: GoogleFake) -> Grant:
     ids=["gone already", "refused", "away for good"],
 )
 def test_token_is_forgotten_whatever_google_says(
-    google: GoogleFake, organization: Organization, admin: User, rule: Rule
+    google: GoogleFake, organization: Organization, admin: User, rule: Rule, settings: Any
 ) -> None:
+    settings.WORK_MAX_PASSING_ERRORS = 10
     row = account(organization, google)
     google.play(rule)
     connections.disconnect(row, actor=admin)
