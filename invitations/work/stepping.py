@@ -6,7 +6,7 @@ step nothing: whoever comes next finds what it did, since each effect has a name
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, ClassVar, Final, Generic, TypeVar
@@ -15,7 +15,7 @@ from chatboost.core import clock
 from chatboost.core.work import finish
 from chatboost.core.work.kinds import Decision, Defer, Done, EffectKind, Item, Retry
 from invitations.choices import BatchState, Step
-from invitations.models import Invitation
+from invitations.models import Invitation, InvitationBatch
 from invitations.providers.base import Token
 from invitations.services import health
 from invitations.services.health import Peer, Report
@@ -27,6 +27,8 @@ from teams.services.google_access import Access
 # A decoding child that died may have been the machine's fault. Once.
 CHILD_CODES: Final = frozenset({"crashed", "took_too_long"})
 MAX_CHILD_ATTEMPTS: Final = 2
+# When to look again whether a call has what it needs.
+READY_WAIT: Final = timedelta(seconds=1)
 GIVEN_UP: Final = "The worker died or failed each time."
 
 IntentT = TypeVar("IntentT", bound="Intent")
@@ -74,9 +76,12 @@ class StepKind(EffectKind[IntentT, SuccessT | Failure | Held], Generic[IntentT, 
         """Return why there is no call to make about an invitation whose step has begun."""
         return Failure(code="not_possible", message="What the step needs is not there any more.")
 
-    def is_ready(self, book: Book, invitation: Invitation) -> bool:
+    def is_ready(self, invitation: Invitation) -> bool:
         """Tell whether all that the call needs is there; if not, it is looked for again soon."""
         return True
+
+    def make_ready(self, batches: Iterable[InvitationBatch]) -> None:
+        """Owe what invitations of these locked batches wait for."""
 
     def patience(self, failure: Failure) -> int | None:
         """Return how often a failure that may pass is met before it counts; None: for `waiting.MAX_AGE`."""
@@ -104,18 +109,22 @@ class StepKind(EffectKind[IntentT, SuccessT | Failure | Held], Generic[IntentT, 
         verdicts = self._verdicts([item.subject_id for item in held])
         book = Book(self.step, [item.subject_id for item in held])
         going: dict[int, Item] = {}
+        unready: dict[int, InvitationBatch] = {}
         for item in held:
             invitation = book.at_step(item.subject_id)
             if invitation is None or self._ends_here(book, invitation):
                 continue
-            if not self.is_ready(book, invitation):
-                decisions[item.id] = Defer(clock.now() + timedelta(seconds=1))
-                continue
             decision = self._wait(book, invitation, verdicts)
-            if decision is None:
-                going[invitation.pk] = item
-            else:
+            if decision is None and not self.is_ready(invitation):
+                unready[invitation.batch_id] = invitation.batch
+                decision = Defer(clock.now() + READY_WAIT)
+            if decision is not None:
                 decisions[item.id] = decision
+                continue
+            going[invitation.pk] = item
+            if (peer := self.peer(invitation)) is not None:
+                verdicts[peer].take()
+        self.make_ready(unready.values())
         for invitation_id in going:
             book.begin(book.invitations[invitation_id])
             self.beginning(book, book.invitations[invitation_id])
@@ -199,7 +208,7 @@ class StepKind(EffectKind[IntentT, SuccessT | Failure | Held], Generic[IntentT, 
         if turn.verdict.is_refused:
             book.put_off(invitation, waiting.later())
             return Done()
-        return None if turn.take() else Defer(turn.verdict.until or clock.now())
+        return None if turn.is_left else Defer(turn.verdict.until or clock.now())
 
     # Settling
 
@@ -254,9 +263,11 @@ class _Turn:
         self.verdict = verdict
         self._gone = 0
 
-    def take(self) -> bool:
-        """Take one of the calls that may go; returns whether there was one."""
-        if self.verdict.allowed is not None and self._gone >= self.verdict.allowed:
-            return False
+    @property
+    def is_left(self) -> bool:
+        """Whether another call may go."""
+        return self.verdict.allowed is None or self._gone < self.verdict.allowed
+
+    def take(self) -> None:
+        """Take one of the calls that may go."""
         self._gone += 1
-        return True

@@ -1,13 +1,13 @@
 """The upload: the card goes to Google Drive under an id that was known before, or stays here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
 from invitations import links
 from invitations.choices import Step, StorageKind
-from invitations.models import Invitation
+from invitations.models import Invitation, InvitationBatch
 from invitations.providers import storages as storages_
 from invitations.providers.base import Gone, Storage
 from invitations.services import health
@@ -73,12 +73,14 @@ class UploadKind(StepKind[Intent, Uploaded]):
             return None
         return health.of_account(batch.account)
 
-    def is_ready(self, book: Book, invitation: Invitation) -> bool:
+    def is_ready(self, invitation: Invitation) -> bool:
         """Wait for the card's id and the batch's folder."""
-        if invitation.drive_id and invitation.batch.folder_url:
-            return True
-        drive.owe(invitation.batch)
-        return False
+        return bool(invitation.drive_id and invitation.batch.folder_url)
+
+    def make_ready(self, batches: Iterable[InvitationBatch]) -> None:
+        """Owe ids and folders."""
+        for batch in batches:
+            drive.owe(batch)
 
     def intents(
         self, invitations: Sequence[Invitation], accesses: Mapping[Peer, Access]

@@ -3,18 +3,23 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from chatboost.core import clock
 from chatboost.core.models import WorkItem
+from chatboost.core.work import claim
+from chatboost.core.work.kinds import Defer
 from invitations.choices import BatchState, InvitationState, Step, StepState
-from invitations.models import InvitationSource, InvitationStep
-from invitations.services import batches, sources
+from invitations.models import Invitation, InvitationBatch, InvitationSource, InvitationStep
+from invitations.services import batches, people, sources, steps
+from invitations.work.uploads import UploadKind
 from teams.models import AccountState, ConnectedAccount, Notification, NotificationType, Organization
 from tests.fakes.faults import Fault, Rule
 from tests.fakes.mautic import PASSWORD
+from tests.invitations import made, running
 from tests.invitations import outside as worlds
-from tests.invitations import running
 from tests.invitations.outside import Outside
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -88,6 +93,46 @@ def test_account_that_is_lost_makes_invitations_wait_until_it_is_back(
     )
     running.work(now, within=timedelta(minutes=10))
     assert running.again(batch).state == BatchState.COMPLETED
+
+
+@pytest.mark.parametrize("is_refused", [True, False])
+def test_uploads_without_a_folder_wait_as_long_as_the_account(
+    organization: Organization, outside: Outside, is_refused: bool
+) -> None:
+    outside.mautic.people(2)
+    account = worlds.account(organization, outside.google)
+    batch = running.started(worlds.mautic(organization, outside.mautic.url, account=account))
+    now = clock.now()
+    if is_refused:
+        ConnectedAccount.objects.update(state=AccountState.REVOKED, access_token="", error="Taken back.")
+    else:
+        ConnectedAccount.objects.update(paused_until=now + timedelta(minutes=2))
+    running.work(now, within=timedelta(seconds=1))
+    assert not running.again(batch).folder_url
+    waiting = WorkItem.objects.filter(kind="invitations.upload")
+    assert [item.run_at >= now + timedelta(minutes=2) for item in waiting] == [True, True]
+
+
+def test_uploads_without_a_folder_ask_for_it_once_a_batch(
+    organization: Organization, outside: Outside
+) -> None:
+    account = worlds.account(organization, outside.google)
+    batch = made.batch(worlds.mautic(organization, outside.mautic.url, account=account))
+    InvitationBatch.objects.update(storage="drive", account=account)
+    counts = []
+    for numbers in (range(1, 2), range(2, 12)):
+        people.add(batch, made.people(*numbers))
+        WorkItem.objects.all().delete()
+        Invitation.objects.update(step=Step.UPLOAD)
+        with transaction.atomic():
+            steps.begin(running.rows(batch))
+        items = claim.claim("media", limit=100, now=clock.now(), kinds=[UploadKind.name])
+        assert len(items) == numbers[-1]
+        with transaction.atomic(), CaptureQueriesContext(connection) as queries:
+            decisions = UploadKind().prepare(items)
+        assert all(isinstance(decision, Defer) for decision in decisions.values())
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
 
 
 # Mautic
