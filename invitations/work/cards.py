@@ -97,6 +97,11 @@ class CardKind(StepKind[Intent, Drawn]):
                 return Failure(code=error.code, message=error.message, is_passing=error.code in CHILD_CODES)
             return _stored(intent, card)
 
+    def is_current(self, invitation: Invitation, intent: Intent) -> bool:
+        """Tell whether nobody has cropped the photo while the card was drawn."""
+        shown = (drawing.box_of(invitation.face), drawing.box_of(invitation.crop))
+        return shown == (intent.face, intent.crop)
+
     def keep(self, book: Book, invitation: Invitation, intent: Intent, success: Drawn) -> None:
         """Keep the card; a dry run ends with it."""
         card = success.card

@@ -83,6 +83,10 @@ class StepKind(EffectKind[IntentT, SuccessT | Failure | Held], Generic[IntentT, 
     def make_ready(self, batches: Iterable[InvitationBatch]) -> None:
         """Owe what invitations of these locked batches wait for."""
 
+    def is_current(self, invitation: Invitation, intent: IntentT) -> bool:
+        """Tell whether the call was about what is wanted now; if not, nothing follows from it."""
+        return True
+
     def patience(self, failure: Failure) -> int | None:
         """Return how often a failure that may pass is met before it counts; None: for `waiting.MAX_AGE`."""
         return MAX_CHILD_ATTEMPTS if failure.code in CHILD_CODES else None
@@ -151,13 +155,17 @@ class StepKind(EffectKind[IntentT, SuccessT | Failure | Held], Generic[IntentT, 
         for item, intent, outcome in results:
             invitation = book.at_step(intent.invitation_id)
             known = None if isinstance(outcome, Exception) else outcome
-            is_taken = invitation is not None and known is not None and not isinstance(known, Failure | Held)
+            is_current = invitation is not None and self.is_current(invitation, intent)
+            is_taken = is_current and known is not None and not isinstance(known, Failure | Held)
             settled.append((intent, known, is_taken))
             if invitation is None:
                 decisions[item.id] = Done()
             elif isinstance(outcome, Exception):
                 # A bug of ours ends nothing; the item is tried again, and given up in the end.
                 decisions[item.id] = Retry(f"{type(outcome).__name__}: {outcome}")
+            elif not is_current:
+                goes_on = item.id in held and book.may_go_on(invitation)
+                decisions[item.id] = Defer(clock.now()) if goes_on else Done()
             elif isinstance(outcome, Failure | Held):
                 is_held = item.id in held
                 decisions[item.id] = self._again(book, invitation, intent.peer, outcome, is_held=is_held)

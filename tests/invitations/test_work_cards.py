@@ -8,6 +8,8 @@ from django.test import Client
 
 from chatboost.core import clock
 from chatboost.core.models import File, WorkItem
+from chatboost.core.work import claim, finish
+from chatboost.core.work.drain import drain
 from invitations import demo, privacy
 from invitations.choices import BatchState, InvitationState, Origin, Step, StepState
 from invitations.models import (
@@ -20,6 +22,8 @@ from invitations.models import (
 from invitations.privacy import Who
 from invitations.services import batches, cards, steps
 from invitations.work import polling
+from invitations.work.cards import CardKind
+from invitations.work.photos import PhotoKind
 from teams.models import ConnectedAccount, Organization, TelegramMessage
 from tests.invitations import outside as worlds
 from tests.invitations import running
@@ -48,6 +52,26 @@ def test_crop_by_hand_makes_another_card_at_the_same_page(organization: Organiza
     assert after.card_uuid != row.card_uuid
     assert b"".join(Client().get(f"/i/{row.uuid}/image").streaming_content) != before
     assert running.again(batch).state == BatchState.COMPLETED
+
+
+def test_crop_while_the_card_is_drawn_is_on_the_card(organization: Organization) -> None:
+    batch = running.started(small_sandbox(organization, 1))
+    running.work(within=timedelta(), queues=["maintenance"])
+    drain("media", names=[PhotoKind.name])
+    items = claim.claim("media", limit=1, now=clock.now(), kinds=[CardKind.name])
+    kind = CardKind()
+    with transaction.atomic():
+        intents = kind.prepare(items)
+    drawn = [(item, intents[item.id], kind.call(intents[item.id])) for item in items]
+    cards.crop(running.only(batch), crop=cards.Crop(0, 0, 40, 40))
+    with transaction.atomic():
+        finish.finish(items, kind.settle(drawn), now=clock.now())
+    row = running.only(batch)
+    assert (row.step, row.card_uuid) == (Step.RENDER, None)
+    assert File.objects.get(uuid=drawn[0][1].card_place.uuid).expires_at is not None
+    running.work()
+    row = running.only(batch)
+    assert (row.state, row.crop) == (InvitationState.DONE, [0, 0, 40, 40])
 
 
 def test_conflict_is_shown_and_written_over_only_when_somebody_says_so(organization: Organization) -> None:
