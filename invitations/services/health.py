@@ -39,8 +39,8 @@ class Peer:
 
     @property
     def name(self) -> str:
-        """How `pauses` calls it."""
-        return f"{self.model._meta.model_name}:{self.pk}"
+        """How `pauses` calls it: what others were told says nothing once the credentials have changed."""
+        return f"{self.model._meta.model_name}:{self.pk}:{self.mark}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +218,7 @@ def _tell(source: InvitationSource) -> None:
 
 
 def _in_order(peers: Iterable[Peer]) -> list[Peer]:
-    return sorted(peers, key=lambda peer: (peer.name, peer.mark))
+    return sorted(peers, key=lambda peer: peer.name)
 
 
 def _mark(*parts: object) -> str:

@@ -13,7 +13,10 @@ from chatboost.core.work import claim
 from chatboost.core.work.kinds import Defer
 from invitations.choices import BatchState, InvitationState, Step, StepState
 from invitations.models import Invitation, InvitationBatch, InvitationSource, InvitationStep
-from invitations.services import batches, people, sources, steps
+from invitations.pauses import Paused
+from invitations.providers.base import RateLimited
+from invitations.services import batches, health, people, sources, steps
+from invitations.work.outcomes import turn
 from invitations.work.uploads import UploadKind
 from teams.models import AccountState, ConnectedAccount, Notification, NotificationType, Organization
 from tests.fakes.faults import Fault, Rule
@@ -203,6 +206,25 @@ def test_source_that_asks_to_wait_is_left_alone_by_all(organization: Organizatio
     outside.mautic.play()
     running.work(began, within=timedelta(seconds=700))
     assert running.again(batch).state == BatchState.COMPLETED
+
+
+def test_pause_ends_with_the_credentials_that_it_was_for(
+    organization: Organization, outside: Outside
+) -> None:
+    source = worlds.mautic(organization, outside.mautic.url)
+    InvitationSource.objects.update(password="of somebody else")
+    source.refresh_from_db()
+    before = health.of_source(source)
+    with pytest.raises(RateLimited), turn(before):
+        raise RateLimited("Too many.", retry_after=timedelta(hours=20))
+    with pytest.raises(Paused), turn(before):
+        pass
+    sources.change(source, password=PASSWORD)
+    source.refresh_from_db()
+    batch = running.started(source)
+    outside.mautic.people(1)
+    running.work(within=timedelta(), queues=["maintenance"])
+    assert running.again(batch).is_fetched
 
 
 def test_source_that_fails_in_a_row_is_probed_until_it_is_well(
