@@ -103,7 +103,7 @@ class InvitationBatchAdmin(OrganizationAdmin):
             label="Try failed ones again",
             permission=CHANGE_BATCHES,
             icon="refresh",
-            confirm="Try the invitations again that failed?",
+            confirm="Try again what failed: fetching contacts, and invitations?",
             is_primary=True,
         ),
         DetailAction(name="pause", label="Pause", permission=CHANGE_BATCHES, icon="pause"),
@@ -235,7 +235,8 @@ class InvitationBatchAdmin(OrganizationAdmin):
     def is_shown(self, action: DetailAction, obj: InvitationBatch) -> bool:
         """Offer what is possible now."""
         if action.name == "retry_failed":
-            return bool(obj.failed_count) and obj.state not in (BatchState.DRAFT, BatchState.CANCELLED)
+            has_failed = obj.failed_count or obj.fetch_error
+            return bool(has_failed) and obj.state not in (*services.CLOSED, BatchState.PAUSED)
         return obj.state in OFFERED[action.name]
 
     def start(self, request: HttpRequest, row: InvitationBatch) -> None:
@@ -261,7 +262,7 @@ class InvitationBatchAdmin(OrganizationAdmin):
     def retry_failed(self, request: HttpRequest, row: InvitationBatch) -> None:
         """Try what failed again."""
         services.retry_failed(row, actor=request.user)
-        self.message_user(request, "The failed ones are tried again.")
+        self.message_user(request, "What failed is tried again.")
 
     def report(self, request: HttpRequest, row: InvitationBatch) -> HttpResponse:
         """Have the report made, and show the job: its result is the file."""

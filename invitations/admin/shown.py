@@ -112,11 +112,16 @@ def waiting(batch: InvitationBatch) -> tuple[str, str]:
             "warn",
         )
     if batch.state != BatchState.RUNNING:
-        return (batch.fetch_error, "bad") if batch.fetch_error else ("", "")
+        return (_not_fetched(batch), "bad") if batch.fetch_error else ("", "")
     waits = _at_the_source(batch.source) or _at_drive(batch)
     if not waits and batch.fetch_error:
-        return f"Contacts could not be fetched: {batch.fetch_error} It is tried again.", "warn"
+        return _not_fetched(batch), "warn"
     return waits or ("", "")
+
+
+def _not_fetched(batch: InvitationBatch) -> str:
+    again = "" if batch.state == BatchState.CANCELLED else " “Try failed ones again” fetches the others."
+    return f"Not all contacts could be fetched: {batch.fetch_error}{again}"
 
 
 def _at_the_source(source: InvitationSource) -> tuple[str, str] | None:

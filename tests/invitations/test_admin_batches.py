@@ -51,7 +51,7 @@ def invitation(of: InvitationBatch, number: int = 1, **fields: Any) -> Invitatio
     )
 
 
-def counted(of: InvitationBatch, **counts: int) -> None:
+def counted(of: InvitationBatch, **counts: Any) -> None:
     InvitationBatch.objects.filter(pk=of.pk).update(**counts)
 
 
@@ -192,6 +192,18 @@ def test_failed_ones_are_tried_again(browser: Client, batch: InvitationBatch) ->
     assert "/do/retry_failed/" in shown(browser, page(batch))
     said(browser, page(batch, "action", "retry_failed"))
     assert again(failed).state == "pending"
+
+
+@pytest.mark.parametrize("state", ["failed", "running"])
+def test_fetching_that_failed_is_tried_again(browser: Client, batch: InvitationBatch, state: str) -> None:
+    finished_at = clock.now() if state == "failed" else None
+    counted(batch, state=state, fetch_error="No answer.", finished_at=finished_at)
+    html = shown(browser, page(batch))
+    assert "/do/retry_failed/" in html
+    assert "could be fetched: No answer." in html
+    assert "It is tried again" not in html
+    said(browser, page(batch, "action", "retry_failed"))
+    assert (again(batch).state, again(batch).fetch_error) == ("running", "")
 
 
 def test_report_is_a_job(browser: Client, batch: InvitationBatch) -> None:
