@@ -8,7 +8,7 @@ class NotNow(Conflict):
 
     Codes: `not_a_draft, not_running, not_paused, already_finished, still_running, nothing_failed, not_failed,
     no_photo, no_conflict, source_disabled, source_refused, no_account, account_refused, standing_invitation,
-    template_unusable, in_use`.
+    template_unusable, in_use, removal_waits`.
     """
 
 

@@ -71,7 +71,9 @@ retention.keep(
 retention.keep(
     "invitations",
     days=0,
-    rows=lambda cutoff: Invitation.objects.filter(batch__in=expired_batches(cutoff)),
+    rows=lambda cutoff: Invitation.objects.filter(batch__in=expired_batches(cutoff)).exclude(
+        batches.REMOVAL_OWED
+    ),
     remove=remove_invitations,
 )
 retention.keep(

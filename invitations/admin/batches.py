@@ -86,6 +86,7 @@ class InvitationBatchAdmin(OrganizationAdmin):
     ordering = ("-id",)
     empty_hint = "Run a source, and the cards of its contacts appear here, with how far they are."
     change_form_outer_before_template = "invitations/batch.html"
+    delete_confirmation_template = "invitations/delete_batch.html"
     detail_actions = (
         DetailAction(
             name="start",
@@ -209,7 +210,7 @@ class InvitationBatchAdmin(OrganizationAdmin):
         obj.__dict__.update(saved.__dict__)
 
     def delete_model(self, request: HttpRequest, obj: InvitationBatch) -> None:
-        """Delete through the service, cards and all."""
+        """Delete through the service, with the cards that are kept here."""
         services.delete(obj, actor=request.user)
 
     def response_add(

@@ -54,8 +54,16 @@ class BatchViewSet(ModelViewSet[InvitationBatch]):
         serializer.instance = self.get_queryset().get(pk=batch.pk)
 
     def perform_destroy(self, instance: InvitationBatch) -> None:
-        """Remove the batch with its invitations and their cards."""
+        """Remove the batch through the service."""
         batches.delete(instance, actor=self.request.user)
+
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Remove the batch with its invitations, and the cards that are kept here.
+
+        Its folder at Google Drive and the cards in it stay. 409 while it is under way, and while the card of
+        somebody who was erased still has to be removed from there.
+        """
+        return super().destroy(request, *args, **kwargs)
 
     @extend_schema(request=None, responses=BatchSerializer)
     @action(detail=True, methods=["post"])

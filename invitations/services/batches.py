@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from chatboost.core import audit, clock, files, live
 from chatboost.core.errors import ValidationFailed
@@ -39,6 +39,10 @@ PLAN: Final = (
 CHANGEABLE: Final = (*PLAN, "name", "changed_since")
 # The columns that name an invitation's pictures.
 PICTURES: Final = ("photo_uuid", "card_uuid", "thumbnail_uuid")
+# The card of an erased person that is to be removed from Drive: the row says under which name it lies there.
+REMOVAL_OWED: Final = Q(
+    external_id__startswith=f"{people.ERASED}:", drive_id__gt="", batch__account__isnull=False
+)
 # Nothing of these is worked on, now or again.
 CLOSED: Final = (BatchState.DRAFT, BatchState.CANCELLED)
 
@@ -213,11 +217,19 @@ def retry_failed(batch: InvitationBatch, *, actor: Any | None = None) -> Invitat
 def delete(batch: InvitationBatch, *, actor: Any | None = None) -> None:
     """Remove a batch with its invitations, and the cards kept here: their links lead nowhere then.
 
-    Raises: NotNow (`still_running`).
+    Its folder at Drive and the cards in it stay, and so do their links.
+
+    Raises: NotNow (`still_running, removal_waits`).
     """
     row = lock(batch)
     if row.state in UNFINISHED:
         raise NotNow("Cancel the batch first.", code="still_running")
+    if Invitation.objects.filter(REMOVAL_OWED, batch=row).exists():
+        raise NotNow(
+            "The card of somebody who was erased still has to be removed from Google Drive. That happens by "
+            "itself as long as the account is connected; then the batch can be deleted.",
+            code="removal_waits",
+        )
     audit.record(actor=actor, verb="invitation_batch.deleted", object=row)
     give_up_files(Invitation.objects.filter(batch=row))
     row.delete()

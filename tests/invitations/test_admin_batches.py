@@ -206,6 +206,13 @@ def test_fetching_that_failed_is_tried_again(browser: Client, batch: InvitationB
     assert (again(batch).state, again(batch).fetch_error) == ("running", "")
 
 
+def test_deleting_says_what_stays_at_drive(organization: Organization, batch: InvitationBatch) -> None:
+    batches.cancel(batch)
+    html = shown(signed_in(organization, Role.ADMIN), page(batch, "delete"))
+    assert "on Google Drive" in html
+    assert "Are you sure" in html
+
+
 def test_report_is_a_job(browser: Client, batch: InvitationBatch) -> None:
     answer = browser.post(page(batch, "action", "report"))
     assert answer["Location"] == page(Job.objects.get())

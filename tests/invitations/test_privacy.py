@@ -10,16 +10,24 @@ from chatboost.core.models import AuditEntry, File, WorkItem
 from chatboost.messaging.services import contacts
 from invitations import privacy
 from invitations.choices import BatchState, InvitationState, SourceKind
+from invitations.errors import NotNow
 from invitations.models import Invitation, InvitationBatch, SandboxContact
 from invitations.preferences import InvitationSettings
 from invitations.privacy import Who
 from invitations.services import batches, people, reports
 from invitations.services.people import Added
-from teams.models import Organization
+from teams.models import AccountKind, ConnectedAccount, Organization, Purpose
 from tests import factories
 from tests.invitations import made, running
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def account(organization: Organization) -> ConnectedAccount:
+    return ConnectedAccount.objects.create(
+        organization=organization, purpose=Purpose.DRIVE, kind=AccountKind.OAUTH, subject="1001"
+    )
 
 
 def invited(organization: Organization, **fields: Any) -> Invitation:
@@ -177,3 +185,32 @@ def test_retention_keeps_to_each_organizations_own_setting(
     for row in rows:
         row.refresh_from_db()
     assert [row.photo_uuid is None for row in rows] == [True, False]
+
+
+def test_removal_from_drive_that_is_owed_outlives_retention_and_holds_its_batch(
+    organization: Organization, account: ConnectedAccount
+) -> None:
+    row = invited(organization, drive_id="drive-1", is_on_drive=True)
+    privacy.forget(organization, Who(email=row.email))
+    past = clock.now() - timedelta(days=400)
+    InvitationBatch.objects.update(state=BatchState.COMPLETED, finished_at=past, account=account)
+    with pytest.raises(NotNow) as refusal:
+        batches.delete(row.batch)
+    assert refusal.value.code == "removal_waits"
+    for name in ("invitations", "invitation batches"):
+        run(name)
+    assert Invitation.objects.get().pk == row.pk
+    # It was removed.
+    Invitation.objects.update(drive_id="")
+    for name in ("invitations", "invitation batches"):
+        run(name)
+    assert not InvitationBatch.objects.exists()
+
+
+def test_batch_without_a_removal_that_is_owed_is_deleted(
+    organization: Organization, account: ConnectedAccount
+) -> None:
+    row = invited(organization, drive_id="drive-1", is_on_drive=True)
+    InvitationBatch.objects.update(state=BatchState.COMPLETED, finished_at=clock.now(), account=account)
+    batches.delete(row.batch)
+    assert not Invitation.objects.exists()
