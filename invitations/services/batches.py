@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from chatboost.core import audit, clock, files, live
+from chatboost.core.db import rows
 from chatboost.core.errors import ValidationFailed
 from chatboost.core.jobs import lifecycle
 from chatboost.core.work import queue as work
@@ -37,6 +38,8 @@ PLAN: Final = (
     *("lucky_mode", "lucky_first", "lucky_last", "lucky_digits"),
 )
 CHANGEABLE: Final = (*PLAN, "name", "changed_since")
+# What `steps.begin` reads of an invitation, and what one is called.
+BEGUN_WITH: Final = ("organization", "batch", "state", "step", "name", "email", "external_id")
 # The columns that name an invitation's pictures.
 PICTURES: Final = ("photo_uuid", "card_uuid", "thumbnail_uuid")
 # The card of an erased person that is to be removed from Drive: the row says under which name it lies there.
@@ -162,7 +165,9 @@ def resume(batch: InvitationBatch, *, actor: Any | None = None) -> InvitationBat
     row.save(update_fields=["state"])
     if not row.is_fetched:
         owe_fetch(row)
-    steps.begin(_with_batch(row, Invitation.objects.filter(batch=row, state__in=OPEN)))
+    still_open = Invitation.objects.filter(batch=row, state__in=OPEN).only(*BEGUN_WITH)
+    for chunk in steps.in_chunks(still_open):
+        steps.begin(_with_batch(row, chunk))
     audit.record(actor=actor, verb="invitation_batch.resumed", object=row)
     # The last invitation may have ended meanwhile.
     completion.advance(row)
@@ -244,10 +249,11 @@ def reopen(batch: InvitationBatch, failed: Sequence[Invitation]) -> None:
     for invitation in failed:
         invitation.state, invitation.finished_at = InvitationState.PENDING, None
         invitation.error_code = invitation.error_detail = ""
-    mine = Invitation.objects.filter(batch=batch, pk__in=[invitation.pk for invitation in failed])
-    mine.update(state=InvitationState.PENDING, finished_at=None, error_code="", error_detail="")
-    steps.go_back(failed)
-    steps.begin(failed)
+    for start in range(0, len(failed), steps.CHUNK):
+        chunk = failed[start : start + steps.CHUNK]
+        rows.update(chunk, ["state", "finished_at", "error_code", "error_detail"])
+        steps.go_back(chunk)
+        steps.begin(chunk)
 
 
 def owe_fetch(batch: InvitationBatch, run_at: datetime | None = None) -> None:
@@ -279,11 +285,12 @@ def give_up_files(invitations: "QuerySet[Any]", *columns: str) -> None:
 
 
 def _retriable(source: InvitationSource, batch: InvitationBatch) -> list[Invitation]:
-    rows = Invitation.objects.filter(batch=batch, state=InvitationState.FAILED)
-    failed = list(rows.exclude(error_code__in=people.FINAL).defer("values").order_by("id"))
-    if not batch.is_dry_run:
-        taken = people.standing(source, [invitation.external_id for invitation in failed])
-        failed = [invitation for invitation in failed if invitation.external_id not in taken]
+    mine = Invitation.objects.filter(batch=batch, state=InvitationState.FAILED)
+    failed: list[Invitation] = []
+    for chunk in steps.in_chunks(mine.exclude(error_code__in=people.FINAL).defer("values")):
+        names = [] if batch.is_dry_run else [invitation.external_id for invitation in chunk]
+        taken = people.standing(source, names)
+        failed += [invitation for invitation in chunk if invitation.external_id not in taken]
     return _with_batch(batch, failed)
 
 

@@ -6,11 +6,12 @@ transaction. While a batch is paused nothing is owed for its invitations.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from chatboost.core import clock
 from chatboost.core.db import rows
@@ -21,6 +22,8 @@ from invitations.models import Invitation, InvitationBatch, InvitationStep
 from invitations.services import notices
 
 KINDS: Final[dict[str, str]] = {step: f"invitations.{step}" for step in STEPS}
+# A statement on SQLite takes some thousand values.
+CHUNK: Final = 1000
 # Pictures and what is moved about of them have a queue of their own.
 MEDIA: Final = "media"
 MAINTENANCE: Final = "maintenance"
@@ -31,6 +34,14 @@ QUEUES: Final[dict[str, str]] = {
     Step.LINK: MAINTENANCE,
     Step.NOTIFY: MAINTENANCE,
 }
+
+
+def in_chunks(rows: "QuerySet[Any]") -> Iterator[list[Any]]:
+    """Return invitations in order of id, so many at a time that a statement can name each."""
+    last = 0
+    while chunk := list(rows.filter(pk__gt=last).order_by("pk")[:CHUNK]):
+        yield chunk
+        last = chunk[-1].pk
 
 
 def begin(invitations: Iterable[Invitation]) -> None:

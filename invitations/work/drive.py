@@ -233,8 +233,9 @@ def _without_id(batch: InvitationBatch) -> QuerySet[Any]:
 def _fail_waiting(batch_id: int, failure: Failure) -> None:
     """End the cards that wait for their place; those behind them ask for one again, and hear the same."""
     at_upload = Invitation.objects.filter(batch=batch_id, state__in=OPEN, step=Step.UPLOAD)
-    book = Book(Step.UPLOAD, at_upload.values_list("pk", flat=True))
-    for invitation in book.invitations.values():
-        if book.at_step(invitation.pk) is not None:
-            book.fail(invitation, failure.code, failure.message)
-    book.close()
+    for chunk in steps.in_chunks(at_upload.only("pk")):
+        book = Book(Step.UPLOAD, [row.pk for row in chunk])
+        for invitation in book.invitations.values():
+            if book.at_step(invitation.pk) is not None:
+                book.fail(invitation, failure.code, failure.message)
+        book.close()

@@ -3,13 +3,16 @@
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from chatboost.core.errors import Conflict, ValidationFailed
 from chatboost.core.models import AuditEntry, File, WorkItem
 from invitations.choices import BatchState, InvitationState, Step, StepState, StorageKind
 from invitations.errors import NotNow
 from invitations.models import Invitation, InvitationBatch, InvitationStep
-from invitations.services import batches, completion, layouts, people
+from invitations.services import batches, completion, layouts, people, steps
+from invitations.work import drive
 from teams import limits
 from teams.models import Organization
 from tests.invitations import made, running
@@ -135,6 +138,37 @@ def test_pause_and_resume_owe_again_what_was_left(organization: Organization) ->
     with pytest.raises(NotNow) as refusal:
         batches.resume(batch)
     assert refusal.value.code == "not_paused"
+
+
+def test_resume_and_retry_take_large_batches_in_pieces(
+    organization: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "CHUNK", 2)
+    batch = with_people(organization, 1, 2, 3, 4, 5)
+    batches.pause(batch)
+    WorkItem.objects.all().delete()
+    with CaptureQueriesContext(connection) as queries:
+        batches.resume(batch)
+    assert kinds() == ["invitations.photo"] * 5
+    assert not any('"invitations_invitation"."values"' in query["sql"] for query in queries)
+    # Three pieces and the end: nothing is asked for each invitation.
+    assert sum("invitations_invitation" in query["sql"] for query in queries) <= 16
+    batch = ended(running.again(batch), *["failed"] * 5)
+    batches.retry_failed(batch)
+    assert {(row.state, row.error_code) for row in running.rows(batch)} == {("pending", "")}
+    assert kinds() == ["invitations.render"] * 5
+
+
+def test_folder_that_can_not_be_made_fails_large_batches_in_pieces(
+    organization: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "CHUNK", 2)
+    batch = with_people(organization, 1, 2, 3, 4, 5)
+    Invitation.objects.update(step=Step.UPLOAD)
+    drive.FolderKind().on_dead([batch.pk])
+    assert {(row.state, row.error_code) for row in running.rows(batch)} == {("failed", "given_up")}
+    batch = running.again(batch)
+    assert (batch.state, batch.failed_count) == (BatchState.FAILED, 5)
 
 
 def test_resume_goes_on_fetching(organization: Organization) -> None:
