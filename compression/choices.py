@@ -52,7 +52,7 @@ OPEN = (RequestState.PENDING, RequestState.PROCESSING)
 WAITING = (ImageState.PENDING, ImageState.PROCESSING)
 
 ALLOWED_TRANSITIONS: dict[str, frozenset[str]] = {
-    RequestState.PENDING: frozenset({RequestState.PROCESSING, RequestState.CANCELLED}),
+    RequestState.PENDING: frozenset({RequestState.PROCESSING, RequestState.FAILED, RequestState.CANCELLED}),
     RequestState.PROCESSING: frozenset(
         {RequestState.COMPLETED, RequestState.PARTIAL, RequestState.FAILED, RequestState.CANCELLED}
     ),

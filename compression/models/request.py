@@ -16,6 +16,7 @@ class CompressionRequest(OrganizationModel):
         pending --(an image begins)--> processing --(the last image ends)--> completed  all are there
            |                              |  ^  \\--------------------------> partial    some are
            |                              |  |   \\-------------------------> failed     none is
+           |                              |  |                                          (or it was given up)
            |                              |  \\--(failed ones again)--------- partial, failed
            \\--------(cancelled)----------\\--> cancelled
 
@@ -76,6 +77,11 @@ class CompressionRequest(OrganizationModel):
 
     def __str__(self) -> str:
         return self.file_name or str(self.uuid)
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether it has ended because its images could not be written down."""
+        return self.finished_at is not None and self.state != RequestState.CANCELLED and not self.is_spread
 
     @property
     def bytes_saved(self) -> int:

@@ -170,6 +170,8 @@ def retry_failed(*, request: CompressionRequest, actor: Any | None) -> Compressi
     row.state, row.round, row.failed_count, row.finished_at = RequestState.PROCESSING, row.round + 1, 0, None
     row.save(update_fields=["state", "round", "failed_count", "finished_at"])
     lines.begin(row, theirs)
+    if not row.is_spread:
+        spread(row)
     live.changed(f"compression_request:{row.pk}")
     return row
 

@@ -4,16 +4,17 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final
 
+from chatboost.core import clock
 from chatboost.core.db import rows
 from chatboost.core.work import finish
 from chatboost.core.work.kinds import BatchKind, Item
-from compression.choices import OPEN, ImageState
+from compression.choices import OPEN, WAITING, ImageState
 from compression.models import CompressionRequest, Image, Product
 from compression.services import completion, lines, outcomes, requests
 
 # On SQLite a chunk holds the only write lock.
 CHUNK: Final = 400
-# What has been given up is not tried again by itself: its request says so.
+# In the images that were written down by then. Of the others the request's mail says it.
 GIVEN_UP: Final = "The request could not be prepared: the worker died or failed each time."
 
 
@@ -38,6 +39,16 @@ class SpreadKind(BatchKind[dict[int, CompressionRequest], CompressionRequest | N
         """Write the images."""
         for request in filter(None, results):
             _spread(request)
+
+    def on_dead(self, subject_ids: Sequence[int]) -> None:
+        """End the requests whose work was given up: what is not done has failed, written down or not."""
+        found = CompressionRequest.objects.filter(pk__in=subject_ids, state__in=OPEN, is_spread=False)
+        for request in found.select_for_update(no_key=True).order_by("id"):
+            Image.objects.filter(request=request, state__in=WAITING).update(
+                state=ImageState.FAILED, ended_at=clock.now(), error_code="given_up", error_detail=GIVEN_UP
+            )
+            request.failed_count = request.total_count - request.done_count
+            completion.advance(request)
 
 
 def _spread(request: CompressionRequest) -> None:

@@ -45,6 +45,15 @@ def attached(mail: Mail) -> list[dict[str, str]]:
     return rows_of(File.objects.get(uuid=uuid))
 
 
+def test_mail_says_that_a_request_could_not_be_prepared(organization: Organization) -> None:
+    hand_in(organization, "https://example.com/1.jpg")
+    spread = WorkItem.objects.filter(kind=requests.SPREAD_KIND)
+    spread.update(state=WorkState.LEASED, crash_count=2, lease_until=clock.now() - timedelta(seconds=1))
+    work()
+    assert "0 of 1 images are compressed; 1 could not be." in Mail.objects.get().text
+    assert "The request could not be prepared" in Mail.objects.get().text
+
+
 def test_mail_carries_the_output_table(organization: Organization, host: ImageHost) -> None:
     good, bad = host.address("ok/1.jpg"), host.address("missing/2.jpg")
     hand_in(organization, [good, bad], file_name="shop.csv")

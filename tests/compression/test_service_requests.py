@@ -10,12 +10,13 @@ from pytest_django import Settings
 
 from chatboost.core import clock
 from chatboost.core.errors import Conflict, ValidationFailed
-from chatboost.core.models import AuditEntry, Mail, WorkItem
-from chatboost.core.work import drain
+from chatboost.core.models import AuditEntry, Mail, WorkItem, WorkState
+from chatboost.core.work import claim, drain
+from chatboost.core.work.sweep import sweep
 from compression.choices import ALLOWED_TRANSITIONS, OPEN, ImageState, RequestState, product_state
 from compression.errors import NotNow, TableRefused
 from compression.models import CompletionDelivery, CompressionRequest, Image, Product
-from compression.services import requests
+from compression.services import completion, lines, requests
 from compression.work import settling, spreading
 from teams import limits
 from teams.models import Organization, User
@@ -109,6 +110,45 @@ def test_counts_are_those_of_the_images(organization: Organization, host: ImageH
     work(queues=["media"])
     assert said(request) == counted(request)
     assert again(request).done_count + again(request).failed_count == len(paths)
+
+
+def give_the_spread_up() -> None:
+    spread = WorkItem.objects.filter(kind=requests.SPREAD_KIND)
+    now = clock.now()
+    spread.update(state=WorkState.LEASED, crash_count=2, lease_until=now - timedelta(seconds=1))
+    sweep(now=now)
+    assert spread.get().state == WorkState.DEAD
+
+
+def test_request_that_can_not_be_prepared_fails_and_says_so(
+    organization: Organization, host: ImageHost
+) -> None:
+    request = hand_in(organization, host.address("ok/1.jpg"), webhook_url="https://shop.example/done")
+    give_the_spread_up()
+    request = again(request)
+    assert (request.state, request.done_count, request.failed_count) == (RequestState.FAILED, 0, 1)
+    assert CompletionDelivery.objects.get().request == request
+    assert WorkItem.objects.filter(kind=completion.REPORT_KIND).exists()
+
+
+def test_request_that_can_not_be_prepared_to_its_end_is_partial_and_tried_again(
+    organization: Organization, host: ImageHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spreading, "CHUNK", 2)
+    request = hand_in(organization, *(host.address(f"ok/{number}.jpg") for number in range(5)))
+    now = clock.now()
+    with clock.frozen(now):
+        drain.run(claim.claim("media", limit=1, now=now), now=lambda: now)
+        drain.run(claim.claim("media", limit=1, now=now, kinds=[lines.IMAGE_KIND]), now=lambda: now)
+    give_the_spread_up()
+    done = again(request).done_count
+    assert 0 < done < 5
+    assert (again(request).state, again(request).failed_count) == (RequestState.PARTIAL, 5 - done)
+    assert set(ends(request)) <= {(ImageState.COMPLETED, ""), (ImageState.FAILED, "given_up")}
+    requests.retry_failed(request=request, actor=None)
+    work(queues=["media"])
+    assert again(request).state == RequestState.COMPLETED
+    assert said(request) == counted(request)
 
 
 # Cancelling
