@@ -11,6 +11,7 @@ from chatboost.core import audit, clock, live, mail, preferences
 from chatboost.core.db import rows
 from chatboost.core.errors import ValidationFailed
 from chatboost.core.jobs import lifecycle
+from chatboost.core.models import File
 from chatboost.core.work import queue as work
 from compression import table
 from compression.choices import ALLOWED_TRANSITIONS, OPEN, WAITING, ImageState, RequestState
@@ -169,11 +170,26 @@ def retry_failed(*, request: CompressionRequest, actor: Any | None) -> Compressi
     )
     row.state, row.round, row.failed_count, row.finished_at = RequestState.PROCESSING, row.round + 1, 0, None
     row.save(update_fields=["state", "round", "failed_count", "finished_at"])
+    _keep_longer(row)
     lines.begin(row, theirs)
     if not row.is_spread:
         spread(row)
     live.changed(f"compression_request:{row.pk}")
     return row
+
+
+def _keep_longer(row: CompressionRequest) -> None:
+    """Keep the images of a new round as long as those of a new request, and the earlier ones with them."""
+    days = preferences.get(row.organization_id, CompressionSettings).files_kept_days
+    until = clock.now() + timedelta(days=days)
+    if until <= row.files_expire_at:
+        return
+    row.files_expire_at = until
+    row.save(update_fields=["files_expire_at"])
+    images = Image.objects.filter(request=row, file_uuid__isnull=False)
+    File.objects.for_organization(row.organization_id).filter(uuid__in=images.values("file_uuid")).update(
+        expires_at=until
+    )
 
 
 def lock(request: CompressionRequest) -> CompressionRequest:

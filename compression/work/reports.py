@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -26,6 +27,8 @@ PURPOSE: Final = "compression-output"
 PERMISSION: Final = "compression.view_compressionrequest"
 # Larger ones are linked: many mail servers take no more than this.
 MAX_ATTACHED: Final = 10 * 1024 * 1024
+# A round may outlast its images.
+KEPT_AT_LEAST: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ class ReportKind(EffectKind[Intent, File]):
                 name=output_table.name_of(request),
                 content_type=output_table.CONTENT_TYPE,
                 chunks=output_table.write(request),
-                expires_in=request.files_expire_at - clock.now(),
+                expires_in=_kept_for(request),
             )
         finally:
             connection.close()
@@ -75,6 +78,11 @@ class ReportKind(EffectKind[Intent, File]):
         for item, intent, outcome in results:
             decisions[item.id] = _settled(requests.get(intent.request.pk), intent, outcome)
         return decisions
+
+
+def _kept_for(request: CompressionRequest) -> timedelta:
+    """Return for how long the table is kept: as the images, but for whoever reads the mail in a few days."""
+    return max(request.files_expire_at - clock.now(), KEPT_AT_LEAST)
 
 
 def _is_owed(request: CompressionRequest) -> bool:
@@ -115,7 +123,7 @@ def _context(request: CompressionRequest, file: File, *, is_attached: bool) -> d
         "request": request,
         "state": request.get_state_display().lower(),
         "organization": request.organization.name,
-        "link": "" if is_attached else files.link(file, request.files_expire_at - clock.now()),
+        "link": "" if is_attached else files.link(file, _kept_for(request)),
         "page": f"{links.base()}{reverse('admin:compression_compressionrequest_change', args=[request.pk])}",
     }
 

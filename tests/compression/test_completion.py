@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from pytest_django import Settings
@@ -52,6 +53,17 @@ def test_mail_says_that_a_request_could_not_be_prepared(organization: Organizati
     work()
     assert "0 of 1 images are compressed; 1 could not be." in Mail.objects.get().text
     assert "The request could not be prepared" in Mail.objects.get().text
+
+
+def test_round_that_outlasts_its_images_has_its_table_all_the_same(
+    organization: Organization, host: ImageHost
+) -> None:
+    request = hand_in(organization, host.address("missing/1.jpg"))
+    CompressionRequest.objects.filter(pk=request.pk).update(files_expire_at=clock.now() - timedelta(hours=1))
+    work()
+    (uuid,) = Mail.objects.get().file_uuids
+    expires_at = files.get(UUID(uuid), organization.pk).expires_at
+    assert expires_at > clock.now() + timedelta(days=6)
 
 
 def test_mail_carries_the_output_table(organization: Organization, host: ImageHost) -> None:

@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from chatboost.core import clock
 from chatboost.core.errors import Conflict, ValidationFailed
-from chatboost.core.models import AuditEntry, Mail, WorkItem, WorkState
+from chatboost.core.models import AuditEntry, File, FileState, Mail, WorkItem, WorkState
 from chatboost.core.work import claim, drain
 from chatboost.core.work.sweep import sweep
 from compression.choices import ALLOWED_TRANSITIONS, OPEN, ImageState, RequestState, product_state
@@ -250,6 +250,17 @@ def test_request_without_failures_has_nothing_to_try_again(
             requests.retry_failed(request=request, actor=None)
         assert caught.value.code == "nothing_failed"
         work(queues=["media"])
+
+
+def test_images_are_kept_from_the_last_round_on(organization: Organization, host: ImageHost) -> None:
+    request = hand_in(organization, host.address("ok/1.jpg"), host.address("missing/2.jpg"))
+    work(queues=["media"])
+    later = clock.now() + timedelta(days=20)
+    with clock.frozen(later):
+        requests.retry_failed(request=request, actor=None)
+    until = later + timedelta(days=30)
+    assert again(request).files_expire_at == until
+    assert File.objects.get(purpose="compressed", state=FileState.READY).expires_at == until
 
 
 def test_request_whose_images_have_expired_is_not_tried_again(
