@@ -107,6 +107,22 @@ def test_preview_is_quick_by_what_a_file_unpacks_to(content: bytes, is_quick: bo
     assert (reading.is_quick(stream), stream.tell()) == (is_quick, 0)
 
 
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ("<row>" + "<c/>" * 9_999 + "</row>", "unsafe_xml"),
+        ("<row/>" * 1000, "too_many_rows"),
+        ("<row> </row>" + " " * 400_000, "unsafe_archive"),
+    ],
+    ids=["cells", "rows", "bytes"],
+)
+def test_empty_cells_are_counted_for_whoever_waits(body: str, code: str) -> None:
+    content = io.BytesIO(corpus_exchange.xlsx(corpus_exchange.sheet(body * 300)))
+    with pytest.raises(FileRefused) as caught:
+        list(reading.open_table(content, max_bytes=10 * 1024 * 1024, max_rows=100).batches)
+    assert caught.value.code == code
+
+
 def test_numbers_of_rows_are_those_of_the_spreadsheet() -> None:
     (batch,) = reading.open_table(io.BytesIO(b'\nphone,note\n1,"a\nb"\n\n2,c\n')).batches
     assert batch.numbers == [3, 5]

@@ -10,6 +10,7 @@ from typing import IO
 
 from django.conf import settings
 
+from chatboost.core.exchange import limits
 from chatboost.core.exchange.batches import Batch
 from chatboost.core.exchange.errors import FileRefused, FileTooLarge
 from chatboost.core.exchange.reading import archives, csvs, jsons, sheets, text
@@ -22,6 +23,12 @@ _OTHER = {b"\x1f\x8b": "gzip", b"%PDF": "PDF", b"BZh": "bzip2", b"7z\xbc\xaf": "
 # Unpacked: what is read in front of the first row may be all of it.
 QUICK_XLSX = 8 * 1024 * 1024
 QUICK_TEXT = 64 * 1024 * 1024
+# Of a file whose reader has a limit of its own, as somebody waits for it.
+UNPACKED_FACTOR = 10
+MAX_UNPACKED = 100 * 1024 * 1024
+# Two seconds of reading; 30 columns of 20,000 rows, or 12 of 50,000.
+MAX_TAGS = 2_000_000
+TAGS_OF_A_CELL = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +59,25 @@ def open_table(
     stream.seek(0)
     if size > (max_bytes or settings.IMPORT_MAX_BYTES):
         raise FileTooLarge(max_bytes)
-    found, known, batches = _recognised(stream, charset, delimiter)
-    return Table(found, known, _counted(batches, max_rows or settings.IMPORT_MAX_ROWS))
+    rows = max_rows or settings.IMPORT_MAX_ROWS
+    most = sheets.Most(
+        unpacked=min(max_bytes * UNPACKED_FACTOR, MAX_UNPACKED) if max_bytes else settings.IMPORT_MAX_BYTES,
+        rows=rows,
+        tags=MAX_TAGS if max_bytes else TAGS_OF_A_CELL * limits.MAX_COLUMNS * rows,
+    )
+    found, known, batches = _recognised(stream, charset, delimiter, most)
+    return Table(found, known, _counted(batches, most.rows))
 
 
-def _recognised(stream: IO[bytes], charset: str, delimiter: str) -> tuple[str, str, Iterator[Batch]]:
+def _recognised(
+    stream: IO[bytes], charset: str, delimiter: str, most: sheets.Most
+) -> tuple[str, str, Iterator[Batch]]:
     head = stream.read(8)
     stream.seek(0)
     if not head:
         raise FileRefused("The file is empty.", code="empty_file")
     if head.startswith((_ZIP, _EMPTY_ZIP)):
-        return "xlsx", "", sheets.read(stream)
+        return "xlsx", "", sheets.read(stream, most)
     if head == _OLD_EXCEL:
         raise FileRefused("This is an old Excel file: save it as .xlsx or CSV.", code="unsupported_format")
     if other := next((name for mark, name in _OTHER.items() if head.startswith(mark)), None):

@@ -26,8 +26,8 @@ _PATCHED: Final = 0x20
 _METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
-def open_archive(stream: IO[bytes]) -> zipfile.ZipFile:
-    """Open an archive whose directory promises to be small, plain and honest.
+def open_archive(stream: IO[bytes], *, max_unpacked: int | None = None) -> zipfile.ZipFile:
+    """Open an archive whose directory promises to be small, plain and honest; by default as for imports.
 
     Raises: FileRefused (`unsafe_archive, unsupported_format`).
     """
@@ -38,7 +38,7 @@ def open_archive(stream: IO[bytes]) -> zipfile.ZipFile:
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, struct.error) as error:
         raise FileRefused("This archive is damaged.", code="unsupported_format") from error
     entries = archive.infolist()
-    if sum(entry.file_size for entry in entries) > settings.IMPORT_MAX_BYTES:
+    if sum(entry.file_size for entry in entries) > (max_unpacked or settings.IMPORT_MAX_BYTES):
         raise _unsafe("unpacked, it would be too large")
     if any(entry.flag_bits & _ENCRYPTED for entry in entries):
         raise _unsafe("it is encrypted")

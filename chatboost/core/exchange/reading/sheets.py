@@ -41,19 +41,35 @@ _DAMAGES: Final = (
 # Tags of the parts in front of the sheet. Only texts may be many: of some runs each, of some tags each.
 MAX_TAGS: Final = 500_000
 MAX_STRING_TAGS: Final = 10 * MAX_STRINGS
+EMPTY_ROWS: Final = 10_000
 
 
-def read(stream: IO[bytes]) -> Iterator[Batch]:
+@dataclass(frozen=True, slots=True)
+class Most:
+    """How much a spreadsheet may ask of us: bytes unpacked, rows, and tags of the sheet, or of its texts."""
+
+    unpacked: int
+    rows: int
+    tags: int
+
+    @property
+    def row_tags(self) -> int:
+        """How many rows may stand there: some are empty but coloured."""
+        return self.rows + EMPTY_ROWS
+
+
+def read(stream: IO[bytes], most: Most) -> Iterator[Batch]:
     """Yield the rows of the first sheet below its headings.
 
-    Raises: FileRefused (`unsafe_archive, unsafe_xml, not_a_spreadsheet, malformed_spreadsheet, …`).
+    Raises: FileRefused (`unsafe_archive, unsafe_xml, not_a_spreadsheet, malformed_spreadsheet,
+    too_many_rows, …`).
     """
-    archive = archives.open_archive(stream)
+    archive = archives.open_archive(stream, max_unpacked=most.unpacked)
     if WORKBOOK not in archive.namelist():
         raise FileRefused("This archive is no Excel file (.xlsx).", code="not_a_spreadsheet")
     try:
-        book = _Book.of(archive)
-        yield from _batches(_rows(archive, book))
+        book = _Book.of(archive, most)
+        yield from _batches(_rows(archive, book, most))
     except _DAMAGES as error:
         raise FileRefused(f"This spreadsheet is damaged: {error}.", code="malformed_spreadsheet") from error
     finally:
@@ -90,7 +106,7 @@ class _Book:
     texts: "_Texts" = field(default_factory=lambda: _Texts())
 
     @classmethod
-    def of(cls, archive: zipfile.ZipFile) -> "_Book":
+    def of(cls, archive: zipfile.ZipFile, most: Most) -> "_Book":
         """Read everything but the sheet itself."""
         names = set(archive.namelist())
         sheet, epoch = _first_sheet(archive, names)
@@ -98,7 +114,7 @@ class _Book:
         if _STYLES in names:
             book.dates = _date_styles(archive)
         if _STRINGS in names:
-            book.texts = _shared(archive)
+            book.texts = _shared(archive, most)
         return book
 
 
@@ -167,7 +183,7 @@ def _date_styles(archive: zipfile.ZipFile) -> list[bool]:
     return [bool(is_date_format(formats.get(number, "General"))) for number in used]
 
 
-def _shared(archive: zipfile.ZipFile) -> _Texts:
+def _shared(archive: zipfile.ZipFile, most: Most) -> _Texts:
     texts = _Texts()
     gathered = _Gathered()
 
@@ -176,7 +192,7 @@ def _shared(archive: zipfile.ZipFile) -> _Texts:
         if name == "si":
             texts.add(gathered.take())
 
-    _walk(archive, _STRINGS, gathered.start, end, gathered.text, most=MAX_STRING_TAGS)
+    _walk(archive, _STRINGS, gathered.start, end, gathered.text, most=min(MAX_STRING_TAGS, most.tags))
     return texts
 
 
@@ -220,7 +236,9 @@ class _Gathered:
 class _Rows:
     """Turns a sheet's tags into rows of texts."""
 
-    def __init__(self, book: _Book) -> None:
+    def __init__(self, book: _Book, most: Most) -> None:
+        self._most_rows, self._most_tags = most.row_tags, most.tags
+        self._row_count = self._tag_count = 0
         self.ready: list[tuple[int, list[str]]] = []
         self._book = book
         self._gathered = _Gathered()
@@ -234,9 +252,17 @@ class _Rows:
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         """Enter a row or a cell."""
+        self._tag_count += 1
+        if self._tag_count > self._most_tags:
+            raise FileRefused("This spreadsheet has too many cells: save it as CSV.", code="unsafe_xml")
         if name == "c":
             self._enter(attributes)
         elif name == "row":
+            self._row_count += 1
+            if self._row_count > self._most_rows:
+                raise FileRefused(
+                    "There are too many rows, also empty ones: split the file.", code="too_many_rows"
+                )
             given = attributes.get("r")
             self._number = int(given) if given else self._number + 1
             if not 0 < self._number <= MAX_ROW:
@@ -304,8 +330,8 @@ class _Rows:
         return style < len(self._book.dates) and self._book.dates[style]
 
 
-def _rows(archive: zipfile.ZipFile, book: _Book) -> Iterator[tuple[int, list[str]]]:
-    rows = _Rows(book)
+def _rows(archive: zipfile.ZipFile, book: _Book, most: Most) -> Iterator[tuple[int, list[str]]]:
+    rows = _Rows(book, most)
     with archive.open(book.sheet) as part:
         for _ in xml.parse(part, start=rows.start, end=rows.end, text=rows.text):
             ready, rows.ready = rows.ready, []
