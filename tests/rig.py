@@ -38,6 +38,7 @@ FAST = {
     "VENDOR_DEADLINE_SECONDS": "1",
     "WORK_CELERY_QUEUES": "",
     "API_RATE_LIMIT": "",
+    "SEND_PAIR_INTERVAL_SECONDS": "0",
 }
 
 

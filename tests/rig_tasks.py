@@ -2,16 +2,26 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, QuerySet
 
-from chatboost.core import pulse
+from chatboost.core import clock, pulse
 from chatboost.core.models import TickRun, WorkItem
 from chatboost.core.tenancy import crossings
 from chatboost.core.work import queue
-from chatboost.messaging.models import ChannelKind, Message, MessageStatus, SendAttempt, WebhookReceipt
+from chatboost.messaging.models import (
+    MAX_MESSAGES_PER_SECOND,
+    Channel,
+    ChannelKind,
+    Message,
+    MessageStatus,
+    SendAttempt,
+    WebhookReceipt,
+)
+from chatboost.messaging.services import messages
 from flows.models import Execution
 from flows.services import flows
 from tests import factories, rig_compression, rig_invitations, rig_notifications, rig_telegram, rig_watch
@@ -53,7 +63,11 @@ def seed_echo() -> dict[str, Any]:
     organization = factories.organization(name="Rig", slug="rig")
     bot = factories.bot(organization)
     channel = factories.channel(
-        bot, kind=ChannelKind.WHATSAPP, external_id="100000000000009", access_token=ACCESS_TOKEN
+        bot,
+        kind=ChannelKind.WHATSAPP,
+        external_id="100000000000009",
+        access_token=ACCESS_TOKEN,
+        messages_per_second=MAX_MESSAGES_PER_SECOND,
     )
     for word, nodes in {"say": [*REMEMBER, REPLY], "later": [*REMEMBER, PAUSE, REPLY]}.items():
         flow = flows.create(organization=organization, bot=bot, name=word)
@@ -71,6 +85,28 @@ def seed_echo() -> dict[str, Any]:
             )
         )
     return {"phone_number_id": channel.external_id, "bot_id": bot.pk}
+
+
+def queue_texts(people: str, per_person: str, per_second: str) -> dict[str, Any]:
+    """Queue texts to new contacts of the first channel, which may send so many a second."""
+    channel = Channel.objects.select_related("bot").earliest("id")
+    Channel.objects.filter(pk=channel.pk).update(messages_per_second=int(per_second))
+    tomorrow = clock.now() + timedelta(days=1)
+    conversations = [
+        factories.conversation(channel, factories.contact(channel.organization), window_expires_at=tomorrow)
+        for _ in range(int(people))
+    ]
+    with transaction.atomic():
+        messages.queue_many(
+            [
+                messages.Draft(
+                    conversation=conversation, type="text", content={"text": f"{number}"}, origin_kind="api"
+                )
+                for number in range(int(per_person))
+                for conversation in conversations
+            ]
+        )
+    return {"count": int(people) * int(per_person)}
 
 
 def enqueue(orders: str) -> dict[str, Any]:
@@ -126,5 +162,6 @@ TASKS: dict[str, Callable[..., dict[str, Any]]] = {
     **rig_telegram.TASKS,
     "seed_echo": seed_echo,
     "enqueue": enqueue,
+    "queue_texts": queue_texts,
     "report": report,
 }

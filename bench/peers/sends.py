@@ -9,7 +9,15 @@ from django.db import transaction
 from chatboost.core import clock
 from chatboost.core.models import WorkItem
 from chatboost.core.work import drain as loop
-from chatboost.messaging.models import Channel, ChannelKind, Contact, Conversation, Message, MessageStatus
+from chatboost.messaging.models import (
+    MAX_MESSAGES_PER_SECOND,
+    Channel,
+    ChannelKind,
+    Contact,
+    Conversation,
+    Message,
+    MessageStatus,
+)
 from chatboost.messaging.providers import registry
 from chatboost.messaging.providers.base import Accepted, OutboundMessage, Provider
 from chatboost.messaging.services import channels, messages
@@ -26,6 +34,7 @@ def seed() -> Channel:
         kind=ChannelKind.WHATSAPP,
         external_id="100000000000009",
         access_token="bench",
+        messages_per_second=MAX_MESSAGES_PER_SECOND,
     )
     people = Contact.objects.bulk_create(
         Contact(organization=organization, phone=f"+1555{number:07d}") for number in range(PEOPLE)

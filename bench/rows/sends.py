@@ -57,7 +57,12 @@ def _contenders() -> Iterator[Sequence[Contender]]:
         vendor = services.python("-m", "bench.peers.vendor", str(port), str(DELAY_MS))
         stack.enter_context(services.process(*vendor, port=port))
         base = f"http://127.0.0.1:{port}"
-        services.setup_django(url, WHATSAPP_API_BASE_URL=base, SEND_THREADS=str(CONNECTIONS))
+        services.setup_django(
+            url,
+            WHATSAPP_API_BASE_URL=base,
+            SEND_THREADS=str(CONNECTIONS),
+            SEND_PAIR_INTERVAL_SECONDS="0",
+        )
         from django.db import connection
 
         from bench.peers import sends

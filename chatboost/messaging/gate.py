@@ -26,6 +26,8 @@ class Reason(StrEnum):
     CHANNEL_INACTIVE = "channel_inactive"
     CHANNEL_DISABLED = "channel_disabled"
     WINDOW_CLOSED = "window_closed"
+    CHANNEL_HELD = "channel_held"
+    PAIR_PACE = "pair_pace"
 
 
 EXPLANATIONS = {
@@ -35,6 +37,8 @@ EXPLANATIONS = {
     Reason.CHANNEL_INACTIVE: "The channel is switched off.",
     Reason.CHANNEL_DISABLED: "The vendor refuses this channel's credentials; check them.",
     Reason.WINDOW_CLOSED: "More than 24 hours since the contact's last message: only a template may go.",
+    Reason.CHANNEL_HELD: "The vendor asked for a pause on this channel.",
+    Reason.PAIR_PACE: "The contact was sent as much as the vendor allows for now.",
 }
 
 
@@ -48,6 +52,14 @@ class Facts:
     is_channel_active: bool
     is_channel_healthy: bool
     window_expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """When the vendor wants the next message of the channel, and the next one to this person. None: now."""
+
+    channel_held_until: datetime | None = None
+    pair_free_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +92,16 @@ def check(facts: Facts, *, now: datetime) -> Verdict:
     """
     refused = _refusal(facts, now)
     return Verdict(Action.REFUSE, refused) if refused else ALLOW
+
+
+def pace(load: Load, *, now: datetime) -> Verdict:
+    """Decide when an allowed message goes. Only asked at the send, where its lane keeps its place."""
+    waits = {
+        Reason.CHANNEL_HELD: load.channel_held_until,
+        Reason.PAIR_PACE: load.pair_free_at,
+    }
+    until, reason = max((until or now, reason) for reason, until in waits.items())
+    return Verdict(Action.DEFER, reason, until) if until > now else ALLOW
 
 
 def _refusal(facts: Facts, now: datetime) -> Reason:

@@ -101,6 +101,13 @@ def test_credentials_left_empty_stay(browser: Client, channel: Channel) -> None:
     assert (channel.name, channel.access_token, channel.app_secret) == ("Main", SECRET, SECRET)
 
 
+@pytest.mark.parametrize(("entered", "kept"), [("20", 20), ("", 80), ("0", 80), ("10001", 80)])
+def test_messages_a_second_are_entered(browser: Client, channel: Channel, entered: str, kept: int) -> None:
+    browser.post(change(channel), channel_form(channel, messages_per_second=entered))
+    channel.refresh_from_db()
+    assert channel.messages_per_second == kept
+
+
 def test_entered_credentials_replace_the_stored_ones(browser: Client, channel: Channel) -> None:
     browser.post(change(channel), channel_form(channel, new_access_token="new-token"))
     channel.refresh_from_db()

@@ -58,6 +58,7 @@ def test_create_simulator_has_no_webhook(api: APIClient, bot: Bot) -> None:
         ({"kind": "whatsapp", "phone_number_id": "a b"}, "phone_number_id"),
         ({"kind": "whatsapp", "access_token": "secret"}, "phone_number_id"),
         ({"kind": "whatsapp", "phone_number_id": "1", "app_secret": "schlüssel"}, "app_secret"),
+        ({"kind": "whatsapp", "messages_per_second": 0}, "messages_per_second"),
         ({"kind": "whatsapp", "health": "ok", "colour": "red"}, "colour"),
     ],
 )
@@ -92,6 +93,16 @@ def test_put_what_get_gave_keeps_secrets(api: APIClient, bot: Bot) -> None:
 
     assert response.json() == shown | {"name": "Shop"}
     assert Channel.objects.get(pk=channel.pk).access_token == "secret-a"
+
+
+@pytest.mark.parametrize(("told", "status", "kept"), [(20, 200, 20), (0, 400, 80), (10_001, 400, 80)])
+def test_patch_messages_a_second(api: APIClient, bot: Bot, told: int, status: int, kept: int) -> None:
+    channel = factories.channel(bot)
+
+    response = api.patch(f"/channels/{channel.pk}", {"messages_per_second": told}, format="json")
+
+    channel.refresh_from_db()
+    assert (response.status_code, channel.messages_per_second) == (status, kept)
 
 
 @pytest.mark.parametrize(("token", "kind"), [("secret", "whatsapp"), ("", "whatsapp_sandbox")])

@@ -86,3 +86,28 @@ def test_check_allows_only_what_no_rule_forbids() -> None:
 def test_every_reason_is_explained() -> None:
     assert set(gate.EXPLANATIONS) == set(Reason)
     assert all(gate.EXPLANATIONS.values())
+
+
+@pytest.mark.parametrize(
+    ("load", "reason", "wait"),
+    [
+        ({}, Reason.NONE, None),
+        ({"pair_free_at": NOW}, Reason.NONE, None),
+        ({"pair_free_at": NOW + timedelta(seconds=1)}, Reason.PAIR_PACE, 1),
+        ({"channel_held_until": NOW + timedelta(seconds=3)}, Reason.CHANNEL_HELD, 3),
+        (
+            {"pair_free_at": NOW + timedelta(seconds=1), "channel_held_until": NOW + timedelta(seconds=3)},
+            Reason.CHANNEL_HELD,
+            3,
+        ),
+    ],
+)
+def test_pace_waits_for_the_latest(load: dict[str, Any], reason: Reason, wait: int | None) -> None:
+    verdict = gate.pace(gate.Load(**load), now=NOW)
+
+    until = None if wait is None else NOW + timedelta(seconds=wait)
+    assert (verdict.action, verdict.reason, verdict.until) == (
+        Action.ALLOW if until is None else Action.DEFER,
+        reason,
+        until,
+    )

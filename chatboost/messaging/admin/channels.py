@@ -45,7 +45,7 @@ class ChannelForm(OrganizationForm):
 
     class Meta:
         model = Channel
-        fields = ("bot", "kind", "name", "external_id", "address", "is_active")
+        fields = ("bot", "kind", "name", "external_id", "address", "is_active", "messages_per_second")
         help_texts = {
             "name": "What colleagues call it. Left empty, its kind.",
             "external_id": "From Meta, under WhatsApp → API setup: a long number, not the phone's own.",
@@ -60,8 +60,8 @@ class ChannelForm(OrganizationForm):
                 self.fields[field].help_text = f"{state} {SECRET_HINTS.get(name, '')}".strip()
         if "kind" in self.fields:
             self.fields["kind"].choices = KINDS_ON_ADD  # type: ignore[attr-defined]
-        if "name" in self.fields:
-            self.fields["name"].required = False
+        for name in {"name", "messages_per_second"} & self.fields.keys():
+            self.fields[name].required = False
 
     def clean_external_id(self) -> str:
         """Refuse what can't stand in a vendor's path."""
@@ -84,6 +84,7 @@ class ChannelForm(OrganizationForm):
         data = self.cleaned_data
         told = {"name": data.get("name"), "address": data.get("address"), "is_active": data.get("is_active")}
         told["phone_number_id"] = data.get("external_id")
+        told["messages_per_second"] = data.get("messages_per_second")
         for name, field in SECRET_FIELDS.items():
             told[name] = data.get(field) or ("" if data.get("clear_secrets") else None)
         return told
@@ -148,6 +149,7 @@ class ChannelAdmin(OrganizationAdmin):
             "external_id",
             "address",
             "is_active",
+            "messages_per_second",
         ]
         secrets = [*SECRET_FIELDS.values(), *(["clear_secrets"] if obj else [])]
         if not self.has_change_permission(request, obj):

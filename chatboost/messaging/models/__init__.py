@@ -1,6 +1,14 @@
 """Bots, channels, contacts, conversations, messages, receipts."""
 
-from chatboost.messaging.models.bot import WHATSAPP_KINDS, Bot, Channel, ChannelHealth, ChannelKind
+from chatboost.messaging.models.bot import (
+    MAX_MESSAGES_PER_SECOND,
+    MESSAGES_PER_SECOND,
+    WHATSAPP_KINDS,
+    Bot,
+    Channel,
+    ChannelHealth,
+    ChannelKind,
+)
 from chatboost.messaging.models.contact import Contact, ContactAttribute, ContactStatus, ValueType
 from chatboost.messaging.models.conversation import Conversation
 from chatboost.messaging.models.message import (
@@ -16,6 +24,8 @@ from chatboost.messaging.models.message import (
 from chatboost.messaging.models.receipt import ReceiptKind, WebhookReceipt
 
 __all__ = [
+    "MAX_MESSAGES_PER_SECOND",
+    "MESSAGES_PER_SECOND",
     "STATUS_RANK",
     "WHATSAPP_KINDS",
     "AttemptState",

@@ -2,6 +2,7 @@
 
 import uuid
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
@@ -42,6 +43,10 @@ class ChannelHealth(models.TextChoices):
     DISABLED = "disabled", "Disabled"
 
 
+# What Meta gives a number to begin with; it raises busy ones to 1,000. Source: Cloud API, throughput.
+MESSAGES_PER_SECOND = 80
+MAX_MESSAGES_PER_SECOND = 10_000
+
 WHATSAPP_KINDS = [ChannelKind.WHATSAPP, ChannelKind.WHATSAPP_SANDBOX]
 
 
@@ -50,6 +55,8 @@ class Channel(OrganizationModel):
 
     `external_id` is the vendor's id of the number (Meta's phone_number_id). It is unique in the whole
     installation, because it alone says whose webhook a delivery is.
+
+    `held_until` is the vendor's word: it answered 429 and wants to hear nothing from the number till then.
 
         health: ok --(credentials refused, account locked)--> disabled --(new credentials, check)--> ok
     """
@@ -64,6 +71,15 @@ class Channel(OrganizationModel):
     app_secret = EncryptedTextField(blank=True, editable=False)
     verify_token = EncryptedTextField(blank=True, editable=False)
     is_active = models.BooleanField(default=True)
+    messages_per_second = models.PositiveSmallIntegerField(
+        default=MESSAGES_PER_SECOND,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_MESSAGES_PER_SECOND)],
+        help_text=(
+            "No more go out in any second. Meta allows a number 80, one that is also used in the WhatsApp"
+            " Business app 20, and busy ones up to 1,000."
+        ),
+    )
+    held_until = models.DateTimeField(null=True, blank=True, editable=False)
     health = models.CharField(max_length=10, choices=ChannelHealth, default=ChannelHealth.OK)
     health_reason = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(default=clock.now, editable=False)

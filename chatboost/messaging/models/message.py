@@ -96,6 +96,9 @@ class Message(OrganizationModel):
     delivered_at = models.DateTimeField(null=True, blank=True)
     read_at = models.DateTimeField(null=True, blank=True)
     changed_at = models.DateTimeField(default=clock.now, editable=False)
+    paced_until = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Until when it uses up the pace of its conversation."
+    )
 
     class Meta:
         constraints = [
@@ -138,7 +141,8 @@ class AttemptState(models.TextChoices):
 class SendAttempt(OrganizationModel):
     """One call to the vendor, written before it is made: a crash leaves evidence.
 
-    The vendor carries `tracker` back in each status, which settles an attempt whose answer was lost.
+    The vendor carries `tracker` back in each status, which settles an attempt whose answer was lost. Until
+    `busy_until` the attempt counts among the channel's messages of a second (see `work.pacing`).
     """
 
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="attempts")
@@ -150,11 +154,24 @@ class SendAttempt(OrganizationModel):
     error_detail = models.CharField(max_length=300, blank=True)
     started_at = models.DateTimeField(default=clock.now)
     finished_at = models.DateTimeField(null=True, blank=True)
+    # The message's own, for the index: the message sees to it that it exists, and goes with it.
+    channel = models.ForeignKey(
+        Channel, on_delete=models.DO_NOTHING, null=True, related_name="+", db_constraint=False, db_index=False
+    )
+    busy_until = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["message", "number"], name="attempt_number_unique"),
             models.UniqueConstraint(fields=["tracker"], name="attempt_tracker_unique"),
+        ]
+        indexes = [
+            # Pacing: how many of a channel's sends fall into this second.
+            models.Index(
+                fields=["channel", "busy_until"],
+                condition=Q(busy_until__isnull=False),
+                name="attempt_busy",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -51,6 +51,13 @@ class ProviderError:
         """
         return self.stops_sending and self.scope in (Scope.CHANNEL, Scope.ACCOUNT)
 
+    @property
+    def holds_channel(self) -> bool:
+        """Say whether the vendor asked for a pause of everything on the channel: for `retry_after`."""
+        return (
+            self.retry_after is not None and self.retryable and self.scope in (Scope.CHANNEL, Scope.ACCOUNT)
+        )
+
     def allows_retry(self, *, retries_made: int, is_marketing: bool = False) -> bool:
         """Say whether another try is allowed after `retries_made`, apart from the caller's budget."""
         if is_marketing and not self.retries_marketing:

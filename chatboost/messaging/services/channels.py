@@ -1,17 +1,26 @@
 """Channels: connected, changed, checked, disabled."""
 
 import re
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from chatboost.core import audit, clock, events
 from chatboost.core.errors import Conflict, ValidationFailed
 from chatboost.messaging.events import ChannelHealthChanged
-from chatboost.messaging.models import WHATSAPP_KINDS, Bot, Channel, ChannelHealth, ChannelKind, Conversation
+from chatboost.messaging.models import (
+    MESSAGES_PER_SECOND,
+    WHATSAPP_KINDS,
+    Bot,
+    Channel,
+    ChannelHealth,
+    ChannelKind,
+    Conversation,
+)
 from chatboost.messaging.providers import registry
 from chatboost.messaging.providers.base import CheckOutcome, Credentials, Rejected, Working
 from chatboost.messaging.selectors.channels import SECRETS
@@ -48,6 +57,7 @@ def create(
     app_secret: str = "",
     verify_token: str = "",
     is_active: bool = True,
+    messages_per_second: int = MESSAGES_PER_SECOND,
     actor: Any | None = None,
 ) -> Channel:
     """Open a channel of a bot. Either WhatsApp word will do: the access token makes it real or a sandbox.
@@ -65,6 +75,7 @@ def create(
         app_secret=app_secret,
         verify_token=verify_token,
         is_active=is_active,
+        messages_per_second=messages_per_second,
     )
     _settle_kind(channel)
     channel.name = name or channel.get_kind_display()
@@ -87,6 +98,7 @@ def update(
     app_secret: str | None = None,
     verify_token: str | None = None,
     is_active: bool | None = None,
+    messages_per_second: int | None = None,
     actor: Any | None = None,
 ) -> Channel:
     """Change what is not None; an empty credential clears it, new ones make a disabled channel OK again.
@@ -104,6 +116,7 @@ def update(
         "app_secret": app_secret,
         "verify_token": verify_token,
         "is_active": is_active,
+        "messages_per_second": messages_per_second,
     }
     told = {field: value for field, value in given.items() if value is not None}
     changed = audit.changes_of(row, **told)
@@ -122,7 +135,12 @@ def update(
 
 def release(channel: Channel, *, actor: Any | None = None) -> Channel:
     """Give the number up: credentials are forgotten, the channel is off, its conversations stay."""
-    nothing = {"phone_number_id": "", "access_token": "", "app_secret": "", "verify_token": ""}
+    nothing: dict[str, Any] = {
+        "phone_number_id": "",
+        "access_token": "",
+        "app_secret": "",
+        "verify_token": "",
+    }
     return update(channel, is_active=False, actor=actor, **nothing)
 
 
@@ -150,6 +168,12 @@ def enable(channel: Channel) -> None:
     if disabled.update(health=ChannelHealth.OK, health_reason=""):
         _announce(channel, ChannelHealth.OK)
     channel.health, channel.health_reason = ChannelHealth.OK, ""
+
+
+def hold(channel_id: int, *, until: datetime) -> None:
+    """Send nothing on the channel until then: the vendor has asked for it. Never shortens a pause."""
+    earlier = Q(held_until=None) | Q(held_until__lt=until)
+    Channel.objects.filter(earlier, pk=channel_id).update(held_until=until)
 
 
 def check(channel: Channel) -> CheckOutcome:

@@ -25,8 +25,8 @@ from chatboost.messaging.models import (
 SEND_KIND = "messaging.send"
 
 # Replies overtake campaigns.
-PRIORITY = {OriginKind.CAMPAIGN: 70}
-QUEUE = {OriginKind.CAMPAIGN: "campaign"}
+_PRIORITY = {OriginKind.CAMPAIGN: 70}
+_QUEUE = {OriginKind.CAMPAIGN: "campaign"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +129,16 @@ def readable_text(message_type: str, content: Mapping[str, Any]) -> str:
     return str(text)[:4096] if text else f"[{message_type}]"
 
 
+def queue_of(origin_kind: str) -> str:
+    """Return the queue that sends messages of this origin."""
+    return _QUEUE.get(OriginKind(origin_kind), "interactive")
+
+
+def priority_of(origin_kind: str) -> int:
+    """Return how soon messages of this origin go; lower is sooner."""
+    return _PRIORITY.get(OriginKind(origin_kind), 50)
+
+
 def _row(draft: Draft, now: datetime) -> Message:
     conversation = draft.conversation
     return Message(
@@ -155,8 +165,8 @@ def _order(message: Message, verdict: gate.Verdict) -> work.Order:
         kind=SEND_KIND,
         subject_id=message.pk,
         organization_id=message.organization_id,
-        queue=QUEUE.get(OriginKind(message.origin_kind), "interactive"),
-        priority=PRIORITY.get(OriginKind(message.origin_kind), 50),
+        queue=queue_of(message.origin_kind),
+        priority=priority_of(message.origin_kind),
         lane=f"send:{message.conversation_id}",
         run_at=verdict.until,
     )

@@ -5,6 +5,7 @@ for the vendor's status echo; after the grace, and only when later sends on the 
 silence is evidence and the message goes once more; otherwise it is held for an operator.
 """
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,7 +41,7 @@ from chatboost.messaging.providers.base import (
 )
 from chatboost.messaging.providers.errors import ProviderError
 from chatboost.messaging.services import channels, failures, messages
-from chatboost.messaging.work import orphans, silence
+from chatboost.messaging.work import orphans, pacing, silence
 
 logger = structlog.get_logger(__name__)
 
@@ -53,6 +54,8 @@ CHANNEL_OF = "channel_id IN (SELECT channel_id FROM messaging_message WHERE {mes
 CHANNELS_OF = "id IN (SELECT channel_id FROM messaging_message WHERE {message})"
 BOTS_OF = "id IN (SELECT bot_id FROM messaging_channel WHERE {channel})"
 
+MESSAGE_COLUMNS = ["status", "external_id", "reason", "reason_detail", "sent_at", "changed_at", "paced_until"]
+ATTEMPT_COLUMNS = ["state", "external_id", "error_code", "error_detail", "finished_at", "busy_until"]
 OPEN_ATTEMPTS = [AttemptState.SENDING, AttemptState.UNKNOWN]
 
 # The work was given up, not the message: an operator may have it tried again.
@@ -91,9 +94,26 @@ class Intent:
     channel_kind: str
     credentials: Credentials
     outbound: OutboundMessage
+    begin_by: float
 
 
-class SendKind(EffectKind[Intent, Outcome]):
+@dataclass(frozen=True, slots=True)
+class Called:
+    """What came of a call, and when it was over, by the monotonic clock."""
+
+    outcome: Outcome
+    ended: float
+
+
+@dataclass(frozen=True, slots=True)
+class TooLate:
+    """No thread was free in time: nothing was sent, and its place on the number is somebody else's."""
+
+
+Result = tuple[Item, Intent, Called | TooLate | Exception]
+
+
+class SendKind(EffectKind[Intent, Called | TooLate]):
     """Sends queued messages."""
 
     name = messages.SEND_KIND
@@ -101,40 +121,52 @@ class SendKind(EffectKind[Intent, Outcome]):
     def prepare(self, items: Sequence[Item]) -> Mapping[int, Intent | Decision]:
         """Ask the gate again, record an attempt for each message that goes."""
         now = clock.now()
-        rows, pasts = _locked_to_send([item.subject_id for item in items])
+        rows, pasts, paced = _locked_to_send([item.subject_id for item in items])
         results: dict[int, Intent | Decision] = {}
-        new: list[tuple[Item, SendAttempt]] = []
+        going: list[pacing.Going] = []
         for item in items:
             message = rows.get(item.subject_id)
             decision = _decide(message, pasts.get(item.subject_id), now)
             if decision is not None or message is None:
                 results[item.id] = decision or Done()
-                continue
-            new.append((item, _attempt(message, pasts.get(message.pk), now)))
+            else:
+                going.append((item, message))
+        waits = pacing.put_off(going, paced, now=now)
+        results |= {id_: Defer(until) for id_, until in waits.items()}
+        new = [
+            (item, _attempt(message, pasts.get(message.pk), now))
+            for item, message in going
+            if item.id not in waits
+        ]
         db_rows.create([attempt for _, attempt in new])
         results |= {item.id: _intent(rows[item.subject_id], attempt) for item, attempt in new}
         _save(rows.values(), now)
         return results
 
-    def call(self, intent: Intent) -> Outcome:
+    def call(self, intent: Intent) -> Called | TooLate:
         """Call the vendor, once."""
-        return registry.create(intent.channel_kind, intent.credentials).send(intent.outbound)
+        if time.monotonic() > intent.begin_by:
+            return TooLate()
+        outcome = registry.create(intent.channel_kind, intent.credentials).send(intent.outbound)
+        return Called(outcome, time.monotonic())
 
-    def settle(self, results: Sequence[tuple[Item, Intent, Outcome | Exception]]) -> Mapping[int, Decision]:
+    def settle(self, results: Sequence[Result]) -> Mapping[int, Decision]:
         """Record what the vendor said."""
         now = clock.now()
         rows, attempts, early = _locked_to_settle(results)
         decisions: dict[int, Decision] = {}
-        for item, intent, outcome in results:
+        for item, intent, told in results:
             message, attempt = rows.get(intent.message_id), attempts.get(intent.attempt_id)
             if message is None or attempt is None:
                 continue  # removed while the vendor was called: nothing is left to record, the item is done
-            known = Unknown(repr(outcome)) if isinstance(outcome, Exception) else outcome
-            _record(attempt, known, now)
-            decisions[item.id] = _settle_one(message, item, known, now)
-        db_rows.update(
-            attempts.values(), ["state", "external_id", "error_code", "error_detail", "finished_at"]
-        )
+            if isinstance(told, TooLate):
+                decisions[item.id] = _take_back(message, attempt, now)
+                continue
+            outcome = _outcome(told)
+            _record(attempt, outcome, now)
+            pacing.release(attempt, told.ended if isinstance(told, Called) else time.monotonic(), now)
+            decisions[item.id] = _settle_one(message, item, outcome, now)
+        db_rows.update(attempts.values(), ATTEMPT_COLUMNS)
         _save(rows.values(), now)
         orphans.join(early)
         return decisions
@@ -167,19 +199,29 @@ def _locked(message_ids: Sequence[int]) -> dict[int, Message]:
     return {message.pk: message for message in rows}
 
 
-def _locked_to_send(message_ids: Sequence[int]) -> tuple[dict[int, Message], dict[int, Past]]:
-    """Return the messages with what the gate and the vendor want to know, and what was tried before."""
+def _locked_to_send(
+    message_ids: Sequence[int],
+) -> tuple[dict[int, Message], dict[int, Past], dict[int, datetime]]:
+    """Return the messages with what the gate and the vendor want to know, what was tried before, and until
+    when each conversation's pace is used up.
+    """
     message, ids = reads.among("id", message_ids)
     attempt, _ = reads.among("message_id", message_ids)
     channel = CHANNELS_OF.format(message=message)
     # Apart from the messages: to decrypt a channel's secrets for each of them takes longer than the query.
-    found, *around, attempts = reads.fetch(
+    found, *around, attempts, paced = reads.fetch(
         reads.Read(model=Message, where=message, values=[ids], is_locked=True),
         reads.Read(model=Conversation, where=CONVERSATIONS_OF.format(message=message), values=[ids]),
         reads.Read(model=Contact, where=CONTACTS_OF.format(message=message), values=[ids]),
         reads.Read(model=Channel, where=channel, values=[ids]),
         reads.Read(model=Bot, where=BOTS_OF.format(channel=channel), values=[ids]),
         reads.Read(model=SendAttempt, where=attempt, values=[ids]),
+        reads.Read(
+            model=Message,
+            where=pacing.LAST_PACED.format(message=message),
+            values=[ids],
+            columns=("conversation_id", "paced_until"),
+        ),
     )
     conversations, contacts, channels_, bots = ({row.pk: row for row in rows} for rows in around)
     for way in channels_.values():
@@ -187,16 +229,17 @@ def _locked_to_send(message_ids: Sequence[int]) -> tuple[dict[int, Message], dic
     for row in found:
         row.conversation, row.channel = conversations[row.conversation_id], channels_[row.channel_id]
         row.conversation.contact, row.conversation.channel = contacts[row.contact_id], row.channel
-    return {row.pk: row for row in found}, _pasts(attempts)
+    return {row.pk: row for row in found}, _pasts(attempts), dict(paced)
 
 
 def _locked_to_settle(
-    results: Sequence[tuple[Item, Intent, Outcome | Exception]],
+    results: Sequence[Result],
 ) -> tuple[dict[int, Message], dict[int, SendAttempt], list[DeliveryStatus]]:
     """Return the messages and attempts, and the statuses that overtook our knowing the vendor's id."""
     message, message_ids = reads.among("id", [intent.message_id for _, intent, _ in results])
     attempt, attempt_ids = reads.among("id", [intent.attempt_id for _, intent, _ in results])
-    taken = {outcome.external_id for _, _, outcome in results if isinstance(outcome, Accepted)}
+    outcomes = [told.outcome for _, _, told in results if isinstance(told, Called)]
+    taken = {outcome.external_id for outcome in outcomes if isinstance(outcome, Accepted)}
     external_id, external_ids = reads.among("external_id", taken)
     rows, attempts, early = reads.fetch(
         reads.Read(model=Message, where=message, values=[message_ids], is_locked=True),
@@ -275,12 +318,14 @@ def _reconcile(message: Message, past: Past, now: datetime) -> Decision | None:
 
 def _attempt(message: Message, past: Past | None, now: datetime) -> SendAttempt:
     message.status, message.reason, message.reason_detail = MessageStatus.SENDING, "", ""
-    return SendAttempt(
+    attempt = SendAttempt(
         organization_id=message.organization_id,
         message=message,
         number=past.last.number + 1 if past else 1,
         started_at=now,
     )
+    pacing.occupy(attempt, message, now)
+    return attempt
 
 
 def _intent(message: Message, attempt: SendAttempt) -> Intent:
@@ -298,7 +343,21 @@ def _intent(message: Message, attempt: SendAttempt) -> Intent:
             to_user_id=contact.external_user_id,
             reply_to=message.reply_to_external_id or None,
         ),
+        begin_by=time.monotonic() + pacing.BEGIN_WITHIN.total_seconds(),
     )
+
+
+def _outcome(told: Called | Exception) -> Outcome:
+    return Unknown(repr(told)) if isinstance(told, Exception) else told.outcome
+
+
+def _take_back(message: Message, attempt: SendAttempt, now: datetime) -> Decision:
+    """Let a message that was not sent for want of a thread go again."""
+    attempt.state, attempt.finished_at = AttemptState.REJECTED, now
+    attempt.error_code, attempt.error_detail = "not_sent", "No thread was free in time; nothing was sent."
+    pacing.release(attempt, None, now)
+    message.status = MessageStatus.QUEUED
+    return Defer(now)
 
 
 def _record(attempt: SendAttempt, outcome: Outcome, now: datetime) -> None:
@@ -327,14 +386,16 @@ def _settle_one(message: Message, item: Item, outcome: Outcome, now: datetime) -
                 message.status, message.sent_at = MessageStatus.SENT, now
             return Done()
         case Rejected(error=error):
-            return _reject(message, item, error)
+            return _reject(message, item, error, now)
     message.status = MessageStatus.UNKNOWN
     return Defer(now + settings.SEND_UNKNOWN_GRACE)
 
 
-def _reject(message: Message, item: Item, error: ProviderError) -> Decision:
+def _reject(message: Message, item: Item, error: ProviderError, now: datetime) -> Decision:
     if error.disables_channel:
         channels.disable(message.channel, reason=f"{error.kind}: {error.message}"[:300])
+    if error.holds_channel and error.retry_after:
+        channels.hold(message.channel_id, until=now + error.retry_after)
     is_last = is_last_try(item, is_passing=True)
     if not is_last and error.allows_retry(retries_made=item.error_count):
         message.status = MessageStatus.QUEUED
@@ -349,7 +410,7 @@ def _save(messages_: Iterable[Message], now: datetime) -> None:
     changed = list(messages_)
     for message in changed:
         message.changed_at = now
-    db_rows.update(changed, ["status", "external_id", "reason", "reason_detail", "sent_at", "changed_at"])
+    db_rows.update(changed, MESSAGE_COLUMNS)
     for conversation_id in {message.conversation_id for message in changed}:
         live.changed(f"conversation:{conversation_id}")
     failures.tell_senders(changed)

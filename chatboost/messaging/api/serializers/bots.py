@@ -62,6 +62,7 @@ class ChannelSerializer(ModelSerializer[Channel]):
             "address",
             "webhook_url",
             "is_active",
+            "messages_per_second",
             "health",
             "health_reason",
             "access_token",
