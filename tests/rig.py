@@ -39,6 +39,7 @@ FAST = {
     "WORK_CELERY_QUEUES": "",
     "API_RATE_LIMIT": "",
     "SEND_PAIR_INTERVAL_SECONDS": "0",
+    "BOT_MESSAGES_LIMIT": "0",
 }
 
 

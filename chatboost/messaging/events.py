@@ -40,3 +40,12 @@ class ChannelHealthChanged(Event):
     channel_id: int
     health: str
     at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotLoopStopped(Event):
+    """A bot said too much to somebody in a short time, and was paused there. `at` in ISO 8601."""
+
+    name: ClassVar[str] = "bot_loop_stopped"
+    conversation_id: int
+    at: str

@@ -26,6 +26,7 @@ class Reason(StrEnum):
     CHANNEL_INACTIVE = "channel_inactive"
     CHANNEL_DISABLED = "channel_disabled"
     WINDOW_CLOSED = "window_closed"
+    BOT_LOOP = "bot_loop"
     CHANNEL_HELD = "channel_held"
     PAIR_PACE = "pair_pace"
 
@@ -37,6 +38,7 @@ EXPLANATIONS = {
     Reason.CHANNEL_INACTIVE: "The channel is switched off.",
     Reason.CHANNEL_DISABLED: "The vendor refuses this channel's credentials; check them.",
     Reason.WINDOW_CLOSED: "More than 24 hours since the contact's last message: only a template may go.",
+    Reason.BOT_LOOP: "The bot has sent this contact too many messages in a short time; it was paused.",
     Reason.CHANNEL_HELD: "The vendor asked for a pause on this channel.",
     Reason.PAIR_PACE: "The contact was sent as much as the vendor allows for now.",
 }

@@ -6,8 +6,8 @@ from typing import Any
 from django.urls import reverse
 
 from chatboost.core import events
-from chatboost.messaging.events import ChannelHealthChanged
-from chatboost.messaging.models import Channel, ChannelHealth
+from chatboost.messaging.events import BotLoopStopped, ChannelHealthChanged
+from chatboost.messaging.models import Channel, ChannelHealth, Conversation
 from teams.models import NotificationType, Organization, Severity
 from teams.notifications import notify
 
@@ -30,4 +30,25 @@ def tell_of_channel(payload: Mapping[str, Any], organization_id: int) -> None:
     )
 
 
+def tell_of_loop(payload: Mapping[str, Any], organization_id: int) -> None:
+    """Tell whoever may let a bot speak again that it was paused for saying too much."""
+    own = Conversation.objects.filter(organization_id=organization_id)
+    conversation = own.select_related("bot").filter(pk=payload["conversation_id"]).first()
+    if conversation is None:
+        return
+    notify(
+        organization=Organization.objects.get(pk=organization_id),
+        type=NotificationType.INCIDENT,
+        severity=Severity.WARNING,
+        title=f"{conversation.bot.name} was paused in a conversation",
+        # Who it was with is behind the link: a mail about it must not name them.
+        body="It sent too many messages in a short time. Perhaps another bot answers it.",
+        url=reverse("admin:messaging_conversation_thread", args=[conversation.pk]),
+        permission="messaging.change_conversation",
+        object=conversation,
+        dedupe_key=f"bot_loop:{conversation.pk}:{payload['at']}",
+    )
+
+
+events.subscribe(BotLoopStopped.name, name="messaging.loop_told", handler=tell_of_loop)
 events.subscribe(ChannelHealthChanged.name, name="messaging.channel_told", handler=tell_of_channel)

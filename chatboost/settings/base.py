@@ -230,6 +230,9 @@ SEND_THREADS = env.int("SEND_THREADS", default=16)
 # WhatsApp takes a message every six seconds to one person, and lends up to 45 of them ahead.
 SEND_PAIR_INTERVAL = timedelta(seconds=env.float("SEND_PAIR_INTERVAL_SECONDS", default=6))
 SEND_PAIR_BURST = env.int("SEND_PAIR_BURST", default=30)
+# A bot that says more to one person in that time is paused there: another bot may answer it. 0: no limit.
+BOT_MESSAGES_LIMIT = env.int("BOT_MESSAGES_LIMIT", default=20)
+BOT_MESSAGES_WINDOW = timedelta(seconds=env.float("BOT_MESSAGES_WINDOW_SECONDS", default=300))
 VENDOR_DEADLINE = timedelta(seconds=env.float("VENDOR_DEADLINE_SECONDS", default=10))
 FLOW_EXECUTION_TIMEOUT = timedelta(seconds=env.int("FLOW_EXECUTION_TIMEOUT", default=1800))
 FLOW_WEBHOOK_DEADLINE = timedelta(seconds=env.float("FLOW_WEBHOOK_DEADLINE_SECONDS", default=15))

@@ -1,5 +1,6 @@
 """Messages: queued through the gate, with their work, in the caller's transaction."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,7 @@ from chatboost.messaging.models import (
     MessageStatus,
     OriginKind,
 )
+from chatboost.messaging.services import loops
 
 SEND_KIND = "messaging.send"
 
@@ -75,7 +77,8 @@ def queue_many(drafts: Sequence[Draft], *, now: datetime | None = None) -> list[
     if not drafts:
         return []
     now = now or clock.now()
-    pairs = [(_row(draft, now), preview(draft.conversation, draft.type, now=now)) for draft in drafts]
+    verdicts = _without_loops(drafts, [preview(row.conversation, row.type, now=now) for row in drafts], now)
+    pairs = [(_row(draft, now), verdict) for draft, verdict in zip(drafts, verdicts, strict=True)]
     for message, verdict in pairs:
         if verdict.action is gate.Action.REFUSE:
             message.status = MessageStatus.REFUSED
@@ -88,6 +91,28 @@ def queue_many(drafts: Sequence[Draft], *, now: datetime | None = None) -> list[
     )
     _touch({draft.conversation.pk: draft.conversation for draft in drafts}.values(), now)
     return messages
+
+
+def _without_loops(
+    drafts: Sequence[Draft], verdicts: Sequence[gate.Verdict], now: datetime
+) -> list[gate.Verdict]:
+    """Refuse what a bot says beyond its limit, and pause it there."""
+    guarded = [
+        verdict.action is not gate.Action.REFUSE and loops.is_guarded(draft.conversation, draft.origin_kind)
+        for draft, verdict in zip(drafts, verdicts, strict=True)
+    ]
+    counts = Counter(draft.conversation.pk for draft, counts in zip(drafts, guarded, strict=True) if counts)
+    room = dict(loops.room(counts, now=now))
+    checked = list(verdicts)
+    for place, draft in enumerate(drafts):
+        left = room.get(draft.conversation.pk)
+        if left is None or not guarded[place]:
+            continue
+        room[draft.conversation.pk] = left - 1
+        if left <= 0:
+            checked[place] = gate.Verdict(gate.Action.REFUSE, gate.Reason.BOT_LOOP)
+            loops.stop(draft.conversation, now=now)
+    return checked
 
 
 def _touch(conversations: Collection[Conversation], now: datetime) -> None:
