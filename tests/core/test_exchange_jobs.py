@@ -21,8 +21,10 @@ from chatboost.core.work.drain import drain, run
 from chatboost.messaging.exchange.contacts import ContactResource
 from chatboost.messaging.jobs import EXPORT_CONTACTS, IMPORT_CONTACTS
 from chatboost.messaging.models import Contact
+from chatboost.settings.files import s3
 from teams.models import Organization
 from tests import factories
+from tests.fakes.s3 import ACCESS_KEY_ID, BUCKET, REGION, SECRET_KEY, S3Fake
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -100,6 +102,23 @@ def test_parts_are_several_and_each_is_read_to_its_end(organization: Organizatio
     assert len(job.cursor["staged"]["parts"]) > 3
     assert counts(ended(job)) == ("done", 50, 0, 50)
     assert Contact.objects.count() == 50
+
+
+def test_part_in_a_bucket_is_fetched_once_for_all_its_chunks(
+    organization: Organization, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staging, "PART_SIZE", 1_000_000)
+    with S3Fake() as fake:
+        storage = s3(
+            BUCKET, endpoint_url=fake.url, region=REGION, access_key_id=ACCESS_KEY_ID, secret_key=SECRET_KEY
+        )
+        settings.STORAGES = {**settings.STORAGES, "default": storage}
+        job = ended(begin(organization, people(30)))
+        (part,) = job.cursor["staged"]["parts"]
+        path = File.objects.get(uuid=part).path
+        gets = [one for one in fake.attempts if (one["method"], one["key"]) == ("GET", path)]
+    assert counts(job)[:2] == (JobState.DONE, 30)
+    assert len(gets) == 1
 
 
 def test_crash_after_the_writes_of_a_chunk_doubles_nothing(
