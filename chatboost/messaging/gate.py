@@ -98,12 +98,10 @@ def check(facts: Facts, *, now: datetime) -> Verdict:
 
 def pace(load: Load, *, now: datetime) -> Verdict:
     """Decide when an allowed message goes. Only asked at the send, where its lane keeps its place."""
-    waits = {
-        Reason.CHANNEL_HELD: load.channel_held_until,
-        Reason.PAIR_PACE: load.pair_free_at,
-    }
-    until, reason = max((until or now, reason) for reason, until in waits.items())
-    return Verdict(Action.DEFER, reason, until) if until > now else ALLOW
+    until, reason = load.channel_held_until, Reason.CHANNEL_HELD
+    if load.pair_free_at is not None and (until is None or until < load.pair_free_at):
+        until, reason = load.pair_free_at, Reason.PAIR_PACE
+    return Verdict(Action.DEFER, reason, until) if until is not None and until > now else ALLOW
 
 
 def _refusal(facts: Facts, now: datetime) -> Reason:
