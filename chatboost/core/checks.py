@@ -11,20 +11,6 @@ from chatboost.core.ticks import registered
 
 
 @checks.register("chatboost")
-def leases(**kwargs: Any) -> list[CheckMessage]:
-    """A lease that ends before its worker is stopped lets two workers run one item."""
-    limit = settings.CELERY_TASK_TIME_LIMIT
-    if settings.WORK_CELERY_QUEUES and settings.WORK_LEASE.total_seconds() <= limit:
-        return [
-            checks.Error(
-                f"WORK_LEASE_SECONDS must be longer than CELERY_TASK_TIME_LIMIT ({limit} s).",
-                id="chatboost.E001",
-            )
-        ]
-    return []
-
-
-@checks.register("chatboost")
 def queues(**kwargs: Any) -> list[CheckMessage]:
     """A queue with a misspelt name is served by nobody."""
     unknown = sorted(set(settings.WORK_CELERY_QUEUES) - set(settings.WORK_QUEUES))

@@ -2,6 +2,8 @@
 
 import threading
 import time
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -13,7 +15,8 @@ from chatboost.core.work import claim, queue
 from chatboost.core.work import drain as drain_module
 from chatboost.core.work.calls import Calls
 from chatboost.core.work.drain import drain
-from tests.core.kinds import BATCH, EFFECT, Ledger
+from chatboost.core.work.kinds import Item
+from tests.core.kinds import BATCH, EFFECT, Ledger, LedgerEffect
 
 pytestmark = pytest.mark.django_db
 
@@ -104,3 +107,25 @@ def test_what_somebody_else_holds_is_not_put_back(ledger: Ledger) -> None:
     drain_module.run(items, ends=time.monotonic() - 1)
 
     assert WorkItem.objects.filter(state=WorkState.LEASED).count() == len(items)
+
+
+def test_lease_of_a_call_that_may_take_long_is_renewed(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.WORK_LEASE = timedelta(seconds=0.3)
+    monkeypatch.setattr(LedgerEffect, "longest", timedelta(minutes=1))
+    [item] = claim.claim("interactive", limit=1, now=clock.now())
+    ends: list[datetime] = []
+    monkeypatch.setattr(EFFECT, "settle", lambda results: ends.append(_lease_of(item)) or {})
+    ledger.on_call = lambda subject: time.sleep(0.7)
+    first = _lease_of(item)
+
+    drain_module.run([item], ends=time.monotonic() + 60)
+
+    assert ends[0] >= first + timedelta(seconds=0.3)
+
+
+def _lease_of(item: Item) -> datetime:
+    until = WorkItem.objects.get(pk=item.id).lease_until
+    assert until is not None
+    return until

@@ -11,7 +11,7 @@ from chatboost.core.errors import DomainError
 from chatboost.core.exchange import staging
 from chatboost.core.models import Job
 from chatboost.core.work import finish, kinds
-from chatboost.core.work.kinds import Decision, Done, EffectKind, Item, Retry
+from chatboost.core.work.kinds import LONGEST_CALL, Decision, Done, EffectKind, Item, Retry
 
 logger = structlog.get_logger(__name__)
 
@@ -29,6 +29,7 @@ class ReadKind(EffectKind[Job, Outcome]):
 
     name = READ_KIND
     is_long = True
+    longest = LONGEST_CALL
 
     def prepare(self, items: Sequence[Item]) -> Mapping[int, Job | Decision]:
         """Leave out the jobs whose file was read already, or that have ended."""

@@ -15,7 +15,7 @@ from chatboost.core.jobs import kinds as job_kinds
 from chatboost.core.jobs import lifecycle
 from chatboost.core.models import Job, JobState, WorkItem, WorkState
 from chatboost.core.work import finish, kinds
-from chatboost.core.work.kinds import BatchKind, Decision, Done, EffectKind, Item, Retry
+from chatboost.core.work.kinds import LONGEST_CALL, BatchKind, Decision, Done, EffectKind, Item, Retry
 
 logger = structlog.get_logger(__name__)
 
@@ -79,6 +79,7 @@ class FinishKind(EffectKind[Job, Left]):
 
     name = lifecycle.FINISH_KIND
     is_long = True
+    longest = LONGEST_CALL
 
     def prepare(self, items: Sequence[Item]) -> Mapping[int, Job | Decision]:
         """Leave out the jobs that have ended or are to be cancelled."""

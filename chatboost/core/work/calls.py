@@ -5,14 +5,14 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from chatboost.core.db import trips
 from chatboost.core.db.retry import retry_tx
@@ -43,6 +43,7 @@ class Calls:
     def __init__(self, now: Callable[[], datetime], is_stopping: Callable[[], bool] = lambda: False) -> None:
         self._now = now
         self._is_stopping = is_stopping
+        self._began = time.monotonic()
         self._running: dict[Future[Any], tuple[EffectKind[Any, Any], Item, Any]] = {}
 
     def __enter__(self) -> Self:
@@ -70,7 +71,9 @@ class Calls:
     def settle_some(self) -> None:
         """Wait for a call to return, and record the outcomes of all that have: a slow one holds none back."""
         unmade = self._cancelled() if self._is_stopping() else []
-        wait(self._running, return_when=FIRST_COMPLETED)
+        renew_every = settings.WORK_LEASE.total_seconds() / 3
+        while not wait(self._running, timeout=renew_every, return_when=FIRST_COMPLETED).done:
+            self._renew()
         finished, _ = wait(self._running, timeout=GATHER)
         failpoints.reach("work.effect_called")
         made: dict[str, tuple[EffectKind[Any, Any], list[Result]]] = {}
@@ -84,6 +87,20 @@ class Calls:
         for kind, results in made.values():
             _settle(kind, results, self._now)
         _withdraw(unmade)
+
+    def _renew(self) -> None:
+        """Keep the leases of calls that may outlast them."""
+        ran = timedelta(seconds=time.monotonic() - self._began)
+        items = [
+            item
+            for kind, item, _ in self._running.values()
+            if kind.longest is not None and ran < kind.longest
+        ]
+        try:
+            finish.renew(items, now=self._now())
+        except DatabaseError as error:
+            # The next time, perhaps; the fence holds without it.
+            logger.warning("work_lease_not_renewed", error=str(error))
 
     def _cancelled(self) -> list[Unmade]:
         """Take out the calls that have not begun."""

@@ -62,6 +62,11 @@ def put_back(items: Sequence[Item]) -> int:
     return len(held)
 
 
+def renew(items: Sequence[Item], *, now: datetime) -> None:
+    """Let the leases of those items that are still ours begin anew."""
+    _leased(items).update(lease_until=now + settings.WORK_LEASE)
+
+
 def require_held(items: Sequence[Item]) -> None:
     """Lock the items until the end of the transaction. Raises Fenced when any is no longer ours."""
     _require(len(still_held(items)), of=len(items))

@@ -55,6 +55,9 @@ class Dead:
     error: str
 
 
+# Whole files are read and written in one call.
+LONGEST_CALL = timedelta(hours=1)
+
 Decision = Done | Retry | Defer | Dead
 
 
@@ -102,11 +105,13 @@ class EffectKind(ABC, Generic[IntentT, OutcomeT]):
     """An effect on the outside world: intent committed, then the call, then the outcome committed.
 
     `call` runs in threads and never touches the ORM. Whatever it raises is given to `settle` in its place.
-    `is_long`: a call may take many seconds; a pump makes such calls beside the room's short ones.
+    `is_long`: a call may take many seconds; a pump makes such calls beside the room's short ones. `longest`:
+    a call may outlast WORK_LEASE, which is renewed for as long as this.
     """
 
     name: str
     is_long: ClassVar[bool] = False
+    longest: ClassVar[timedelta | None] = None
 
     @abstractmethod
     def prepare(self, items: Sequence[Item]) -> Mapping[int, IntentT | Decision]:
