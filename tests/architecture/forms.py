@@ -15,7 +15,7 @@ FIELDS: dict[str, Any] = {
     "slug": "a-new-one",
     "type": "send_message",
     "kind": "whatsapp",
-    "base_url": "https://crm.example.com",
+    "base_url": "https://example.com/crm",
     "username": "api",
     "new_password": "correct horse",
 }

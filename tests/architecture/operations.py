@@ -28,6 +28,7 @@ SAMPLE_UUID = "00000000-0000-4000-8000-000000000000"
 NOT_ROWS = {
     *("page", "page_size", "limit", "number", "priority", "version"),
     *("x", "y", "width", "height", "poll_minutes", "lucky_first", "lucky_last", "lucky_digits"),
+    "messages_per_second",
 }
 # What the name alone does not say: (operation, name) → model.
 MODELS: dict[tuple[str, str], type[Model]] = {

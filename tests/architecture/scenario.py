@@ -38,7 +38,7 @@ from chatboost.messaging.models import (
     Message,
     SendAttempt,
 )
-from chatboost.messaging.services import attributes, channels, contacts, messages, simulator
+from chatboost.messaging.services import attributes, channels, contacts, loops, messages, simulator
 from compression.models import CompletionDelivery
 from compression.services import requests
 from flows.models import Execution, WebhookDelivery
@@ -297,6 +297,10 @@ def _change_contacts(world: World) -> None:
     contacts.erase(contact)
     channels.disable(_number(), reason="Shown in a test")
     channels.enable(_number())
+    conversation = Conversation.objects.select_related("channel").earliest("id")
+    with transaction.atomic():
+        loops.stop(conversation, now=clock.now())
+    Conversation.objects.filter(pk=conversation.pk).update(is_bot_paused=False)
 
 
 def _mail_and_export(world: World) -> None:

@@ -14,7 +14,7 @@ from tests import factories
 def three_a_minute(settings: Settings) -> None:
     settings.API_RATE_LIMIT = "3/min"
     # What a shared cache counted, the next test would find.
-    settings.CACHES = {"default": {"factories.SIGN_IN": "django.core.cache.backends.locmem.LocMemCache"}}
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
 
 def statuses(client: APIClient, path: str, **headers: str) -> list[int]:

@@ -1,5 +1,6 @@
 """Sends whose outcome is unclear: never doubled blindly, never lost silently, settled by the echo."""
 
+import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -9,6 +10,7 @@ from pytest_django import Settings
 
 from chatboost.core import clock
 from chatboost.core.models import WorkItem, WorkState
+from chatboost.core.work.calls import Calls
 from chatboost.core.work.kinds import Done
 from chatboost.core.work.sweep import sweep
 from chatboost.messaging.models import (
@@ -418,16 +420,21 @@ def test_outcome_of_a_message_that_was_removed_meanwhile_is_dropped(
     assert [item.subject_id for item, _, _ in results if item.id in decisions] == [kept.pk]
 
 
-def test_worker_whose_lease_ended_before_the_call_does_not_call(
-    graph: GraphFake, conversation: Conversation, settings: Settings
+def test_call_that_would_begin_too_late_is_not_made_and_leaves_nothing_unclear(
+    graph: GraphFake, conversation: Conversation
 ) -> None:
-    settings.WORK_LEASE = timedelta(0)
     message = queue(conversation)
-    work()
+    with clock.frozen(NOW), Calls(clock.now) as calls:
+        calls.make(send_kind(), prepared(), time.monotonic() - 1)
+        while calls:
+            calls.settle_some()
 
-    assert graph.attempts == []
-    assert attempts_of(message)[0].state == AttemptState.SENDING
-    assert WorkItem.objects.get().state == WorkState.LEASED
+    assert (graph.attempts, attempts_of(message)) == ([], [])
+    assert status_of(message) == (MessageStatus.QUEUED, "")
+    item = WorkItem.objects.get()
+    assert (item.state, item.crash_count, item.token) == (WorkState.READY, 0, None)
+    work()
+    assert reread(message).status == MessageStatus.SENT
 
 
 def test_second_worker_waits_for_the_outcome_of_the_first(
