@@ -291,6 +291,8 @@ ACCOUNT_FORMS = {"add_email": "teams.forms.AddEmailForm"}
 ACCOUNT_ADAPTER = "teams.accounts.AccountAdapter"
 MFA_ADAPTER = "teams.accounts.MFAAdapter"
 MFA_TOTP_ISSUER = "ChatBoost"
+# A code counts half a minute longer: telephones are late, and people slow.
+MFA_TOTP_TOLERANCE = 1
 # Without a mail server nobody can verify an address; they may secure their accounts all the same.
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 REGISTRATION_OPEN = env.bool("REGISTRATION_OPEN", default=True)
